@@ -1,0 +1,116 @@
+"""rawchat: chat completions over plain HTTP, with every byte in sight.
+
+    import rawchat
+
+    client = rawchat.Client()                    # OPENAI_API_KEY, OPENAI_BASE_URL
+    print(client.chat("Say hello.").text)
+
+This is the face: what `import rawchat` offers, and where each name lives. A name's module is loaded when the name is
+first used, so that importing the package costs next to nothing and needs no other package. No logic.
+"""
+
+from ._version import __version__ as __version__
+
+TYPE_CHECKING = False  # type checkers take it for true; `typing` alone would cost more than all the rest of the import
+if TYPE_CHECKING:
+    from .client import Client as Client
+    from .parts import (
+        handle_response as handle_response,
+        iter_chunks as iter_chunks,
+        iter_events as iter_events,
+        robust_chat as robust_chat,
+    )
+    from .protocol.chunks import ChunkAssembler as ChunkAssembler
+    from .protocol.cost import (
+        CostTracker as CostTracker,
+        Price as Price,
+        cost_of as cost_of,
+        estimate_cost as estimate_cost,
+    )
+    from .protocol.errors import (
+        APIConnectionError as APIConnectionError,
+        APIError as APIError,
+        APIStatusError as APIStatusError,
+        APITimeoutError as APITimeoutError,
+        AuthenticationError as AuthenticationError,
+        BadRequestError as BadRequestError,
+        BudgetExceeded as BudgetExceeded,
+        CassetteMiss as CassetteMiss,
+        ConflictError as ConflictError,
+        DeadlineExceeded as DeadlineExceeded,
+        InternalServerError as InternalServerError,
+        InvalidResponseError as InvalidResponseError,
+        NotFoundError as NotFoundError,
+        PayloadError as PayloadError,
+        PermissionDeniedError as PermissionDeniedError,
+        QuotaExceededError as QuotaExceededError,
+        RateLimitError as RateLimitError,
+        RawChatError as RawChatError,
+        StreamInterrupted as StreamInterrupted,
+        UnknownPrice as UnknownPrice,
+        UnknownPriceWarning as UnknownPriceWarning,
+        UnprocessableEntityError as UnprocessableEntityError,
+    )
+    from .protocol.reply import Reply as Reply
+    from .protocol.retry import (
+        RetryPolicy as RetryPolicy,
+        backoff_delays as backoff_delays,
+        next_wait as next_wait,
+        parse_retry_after as parse_retry_after,
+        rate_limits as rate_limits,
+    )
+    from .protocol.sse import Event as Event, SSEDecoder as SSEDecoder
+    from .protocol.status import Verdict as Verdict, classify as classify
+    from .protocol.wire import (
+        Chunked as Chunked,
+        Done as Done,
+        Failed as Failed,
+        Headers as Headers,
+        Received as Received,
+        Request as Request,
+        ResponseHead as ResponseHead,
+        Sending as Sending,
+        Waiting as Waiting,
+        WireEvent as WireEvent,
+    )
+    from .stream import Stream as Stream
+    from .transport.base import Transport as Transport
+    from .transport.memory import MemoryTransport as MemoryTransport
+
+_HOMES = {
+    "client": "Client",
+    "parts": "handle_response iter_chunks iter_events robust_chat",
+    "protocol.chunks": "ChunkAssembler",
+    "protocol.cost": "CostTracker Price cost_of estimate_cost",
+    "protocol.errors": (
+        "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError "
+        "BudgetExceeded CassetteMiss ConflictError DeadlineExceeded InternalServerError InvalidResponseError "
+        "NotFoundError PayloadError PermissionDeniedError QuotaExceededError RateLimitError RawChatError "
+        "StreamInterrupted UnknownPrice UnknownPriceWarning UnprocessableEntityError "
+    ),
+    "protocol.reply": "Reply",
+    "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after rate_limits",
+    "protocol.sse": "Event SSEDecoder",
+    "protocol.status": "Verdict classify",
+    "protocol.wire": "Chunked Done Failed Headers Received Request ResponseHead Sending Waiting WireEvent",
+    "stream": "Stream",
+    "transport.base": "Transport",
+    "transport.memory": "MemoryTransport",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [*_HOME_OF, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value  # the next look-up is a plain one
+    return value
+
+
+def __dir__() -> "list[str]":
+    return sorted([*globals(), *_HOME_OF])

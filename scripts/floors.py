@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""The floors of the house, from the ground up: the one list of what there is and what may stand on what.
+
+    scripts/floors.py           print the floors, and what breaks their rules; exit 1 if anything does
+    scripts/floors.py --readme  print the README's reading order
+
+A module may import what stands before it in this list, nearer the ground, and nothing else. To add a module, add its
+row where it belongs; a module without a row fails the test. The list serves the test that keeps the arrows pointing
+down (tests/test_floors.py), the reading order, the vendored copy and the single file.
+
+Reads source, runs none of it. An import counts wherever it stands: at the top, inside a function, under TYPE_CHECKING.
+"""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Tuple
+
+
+class Floor(NamedTuple):
+    name: str
+    says: str  # one line for people
+    modules: Tuple[str, ...]  # paths inside the package, each may import those before it
+
+
+FLOORS = (
+    Floor(
+        "ground",
+        "what the house stands on",
+        ("_version.py", "protocol/__init__.py", "transport/__init__.py", "lab/__init__.py"),
+    ),
+    Floor(
+        "protocol",
+        "what crosses the wire, and what it means; pure",
+        (
+            "protocol/errors.py",
+            "protocol/redact.py",
+            "protocol/wire.py",
+            "protocol/sse.py",
+            "protocol/payload.py",
+            "protocol/url.py",
+            "protocol/headers.py",
+            "protocol/problem.py",
+            "protocol/hints.py",
+            "protocol/status.py",
+            "protocol/reply.py",
+            "protocol/chunks.py",
+            "protocol/answer.py",
+            "protocol/retry.py",
+            "protocol/prices.py",
+            "protocol/cost.py",
+            "protocol/call.py",
+        ),
+    ),
+    Floor(
+        "transport",
+        "how it travels; the only rooms that open a connection",
+        ("transport/base.py", "transport/requests_transport.py", "transport/memory.py"),
+    ),
+    Floor(
+        "client",
+        "the loop around one call, and the faces people use",
+        ("settings.py", "sender.py", "stream.py", "client.py", "parts.py"),
+    ),
+    Floor(
+        "lab",
+        "instruments for looking at the wire; nothing below imports them",
+        (
+            "lab/terminal.py",
+            "lab/edits.py",
+            "lab/framing.py",
+            "lab/fault_status.py",
+            "lab/fault_table.py",
+            "lab/faults.py",
+            "lab/lesson_topics.py",
+            "lab/lessons.py",
+            "lab/counting.py",
+            "lab/patterns.py",
+            "lab/samples.py",
+            "lab/vectors.py",
+            "lab/calls.py",
+            "lab/answers.py",
+            "lab/refusals.py",
+            "lab/schema_rules.py",
+            "lab/messages.py",
+            "lab/rules.py",
+            "lab/tool_rules.py",
+            "lab/validation.py",
+            "lab/verdict.py",
+            "lab/rates.py",
+            "lab/serving.py",
+            "lab/practice.py",
+            "lab/trace.py",
+            "lab/demo.py",
+            "lab/price.py",
+        ),
+    ),
+    Floor(
+        "command line", "parses and prints; each command lives with its feature", ("talk.py", "cli.py", "__main__.py")
+    ),
+    Floor("face", "what importing the package offers; no logic", ("__init__.py",)),
+)
+
+# What a pure module may not import: sockets, clocks, dice, threads, files, environment, processes, logs.
+IMPURE = frozenset(
+    """
+    asyncio concurrent multiprocessing queue sched selectors signal subprocess threading
+    ftplib http smtplib select socket socketserver ssl
+    builtins fcntl fileinput getpass glob io logging mmap os pathlib platform shutil sys tempfile
+    random secrets time uuid
+    """.split()
+)
+IMPURE_CALLS = frozenset(("print", "open", "input", "exec", "eval", "__import__"))
+# The library that one module alone may name, so that all others work where it is absent.
+HTTP_LIBRARIES = frozenset(("requests", "urllib3"))
+HTTP_MODULE = "transport/requests_transport.py"
+# (module, what it may do although its floor forbids it) -> why
+ALLOWED = {
+    ("protocol/cost.py", "threading"): "a tracker is shared between threads, and adding up is no single step",
+    ("protocol/cost.py", "print"): "CostTracker.summary() prints by contract; report() is the same as text",
+}
+LONGEST_FILE_LINES = 600
+
+
+class Import(NamedTuple):
+    """One imported module. `module` is a path inside the package, or "" for a module of somebody else's, `name`."""
+
+    line: int
+    module: str
+    name: str
+
+
+def order() -> List[str]:
+    """All module paths from the ground up: the order in which they can be read, and pasted into one file."""
+    return [module for floor in FLOORS for module in floor.modules]
+
+
+def reading_order() -> str:
+    """The floors as the README shows them: a numbered list in Markdown, without the `__init__.py`s."""
+    shown: List[str] = []
+    for floor in FLOORS:
+        names = [f"`{module[:-3]}`" for module in floor.modules if not module.endswith("__init__.py")]
+        if len(names) > 1:
+            shown.append(f"{len(shown) + 1}. **{floor.name}**, {floor.says}:\n   {', '.join(names)}")
+    return "\n".join(shown)
+
+
+def imports_of(root: Path, module: str) -> List[Import]:
+    """What `module` (a path inside the package at `root`) imports, in the order of its lines."""
+    found = []
+    for node in ast.walk(ast.parse((root / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [Import(node.lineno, "", alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            found += [Import(node.lineno, _resolve(root, module, node, alias.name), alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(Import(node.lineno, "", node.module or ""))
+    return sorted(set(found))
+
+
+def _resolve(root: Path, module: str, node: ast.ImportFrom, name: str) -> str:
+    """The file that `from ..a import name` reads: a/name.py if there is one, else a.py, else a/__init__.py."""
+    parts = list(Path(module).parts[:-1])
+    climbed = parts[: len(parts) - (node.level - 1)]
+    if node.level - 1 > len(parts):
+        return "../" + (node.module or name)  # out of the package; no row of the list has that name
+    base = "/".join(climbed + (node.module.split(".") if node.module else []))
+    inside = f"{base}/{name}.py" if base else f"{name}.py"
+    for path in (inside, f"{base}.py", f"{base}/__init__.py" if base else "__init__.py"):
+        if (root / path).is_file():
+            return path
+    return inside if not node.module else f"{base}.py"
+
+
+def violations(root: Path) -> List[str]:
+    """One line for each rule that the package at `root` breaks: "client.py:12: ..."; none if all is well."""
+    listed = order()
+    there = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
+    found = [f"{module}: stands in no floor; add a row to scripts/floors.py" for module in sorted(there - set(listed))]
+    found += [f"{module}: has a row in scripts/floors.py, and is not there" for module in listed if module not in there]
+    found += [
+        f"{module}: has two rows in scripts/floors.py" for module in sorted(set(listed)) if listed.count(module) > 1
+    ]
+    rank = {module: number for number, module in enumerate(listed)}
+    for module in listed:
+        if module in there:
+            found += [f"{module}:{line}: {what}" for line, what in sorted(set(_flaws(root, module, rank)))]
+    return found
+
+
+def _flaws(root: Path, module: str, rank: Dict[str, int]) -> Iterator[Tuple[int, str]]:
+    text = (root / module).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    if not ast.get_docstring(tree):
+        yield 1, "has no docstring"
+    lines = len(text.splitlines())
+    if lines > LONGEST_FILE_LINES:
+        yield 1, f"has {lines} lines; {LONGEST_FILE_LINES} is the limit"
+    for item in imports_of(root, module):
+        what = _arrow(module, item, rank) if item.module else _foreign(root, module, item.name)
+        if what:
+            yield item.line, what
+    if module.startswith("protocol/"):
+        for line, name in _calls(tree):
+            if (module, name) not in ALLOWED:
+                yield line, f"calls {name}(), and protocol/ is pure"
+
+
+def _arrow(module: str, item: Import, rank: Dict[str, int]) -> str:
+    if item.module not in rank:
+        return f"imports {item.module}, which stands in no floor"
+    if item.module == module:
+        return "imports itself"
+    if rank[item.module] > rank[module]:
+        return f"imports {item.module}, which stands above it"
+    return ""
+
+
+def _foreign(root: Path, module: str, name: str) -> str:
+    top = name.split(".")[0]
+    if top == root.name:
+        return f"imports {name} by our own name; write it relative, so that a copy under another name works"
+    if top in HTTP_LIBRARIES and module != HTTP_MODULE:
+        return f"imports {top}; only {HTTP_MODULE} may"
+    # urllib.parse is arithmetic on text, urllib.request is a network.
+    impure = top in IMPURE or name == "urllib" or name.startswith(("urllib.request", "urllib.robotparser"))
+    if impure and module.startswith("protocol/") and (module, top) not in ALLOWED:
+        return f"imports {name}, and protocol/ is pure"
+    return ""
+
+
+def _calls(tree: ast.Module) -> Iterator[Tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
+            yield node.lineno, node.func.id
+
+
+def function_lengths(root: Path) -> List[int]:
+    """Lines of every function, from `def` to its end with its docstring; sorted."""
+    return sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+
+
+def package() -> Path:
+    """The package in this tree: the one folder at the top with an `__init__.py` and a `protocol/`."""
+    top = Path(__file__).resolve().parent.parent
+    return next(path.parent.parent for path in top.glob("*/protocol/__init__.py"))
+
+
+def main() -> int:
+    if "--readme" in sys.argv[1:]:
+        print(reading_order())
+        return 0
+    root = package()
+    for floor in FLOORS:
+        print(f"{floor.name}: {floor.says}")
+        for module in floor.modules:
+            print(f"    {module}")
+    found = violations(root)
+    print("\n".join(["", *found]) if found else "\nAll arrows point down.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
