@@ -1,0 +1,88 @@
+"""Keeps secrets out of everything a person or a file gets to see.
+
+A secret is replaced by a mark with the first hex digits of its SHA-256, so that "the same key or not" stays visible:
+
+    Authorization: Bearer sk-proj-abc...     ->     Authorization: Bearer <key:3f2a91>
+
+Does not guess at high-entropy strings: it knows header names, the shapes of well-known keys, URL userinfo and
+key-like query parameters, and whatever secrets the caller names. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterable, List, Tuple
+
+SECRET_HEADERS = frozenset(
+    (
+        "authorization",
+        "proxy-authorization",
+        "api-key",  # Azure
+        "x-api-key",  # Anthropic, and many gateways
+        "x-goog-api-key",
+        "ocp-apim-subscription-key",  # Azure API Management
+        "cookie",
+        "set-cookie",
+    )
+)
+# The patterns are text, compiled by `re` at first use: together they would take two milliseconds of every import.
+# sk-... (OpenAI, OpenRouter, DeepSeek, Anthropic) however short; gsk_ (Groq), hf_, r8_, fw_, xai-, nvapi- and AIza
+# (Google) at the length that keys have, because "hf_transfer" and "hf-inference" are words, too.
+# OpenAI's own 401 text quotes the key with its middle starred out ("sk-ab***yz"); the stars belong to the match.
+_KEY_SHAPES = (
+    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[-_][A-Za-z0-9_\-*.]{7,}|(?:gsk|hf|r8|fw)_[A-Za-z0-9*]{16,}"
+    r"|(?:xai|nvapi)-[A-Za-z0-9_\-*]{16,}|AIza[A-Za-z0-9_\-]{20,})"
+)
+# "Bearer authentication" is a sentence about keys, not a key.
+_ABOUT_KEYS = r"(?:auth|authentication|authorization|credentials?|headers?|schemes?|tokens?)(?![a-z0-9_~+/=\-*]|\.\S)"
+_BEARER = rf"(?i)\b(bearer|basic)\s+(?!<key:|{_ABOUT_KEYS})([A-Za-z0-9._~+/=\-*]{{6,}})"
+_QUERY_KEY = (
+    r"(?i)([?&;](?:api[-_]?key|key|token|access_token|sig|signature|code|subscription-key)=)(?!<key:)([^&#\s\"']+)"
+)
+# Header lines, JSON and keyword arguments: `api-key: 0af3...`, `"api_key": "0af3..."`. A digit tells a key from a word.
+_NAMED_KEY = r"(?i)((?:api[-_]?|subscription-)key[\"']?\s*[:=]\s*[\"']?)(?=[a-z._~+/\-]*[0-9])([a-z0-9._~+/=\-]{8,})"
+# Up to the last "@" before the path: a password may hold one.
+_USERINFO = r"(?i)\b([a-z][a-z0-9+.\-]{0,20}://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]*:[^/?#\s]*)@"
+
+
+def mark(secret: str) -> str:
+    """`<key:` + six hex digits of the secret's SHA-256 + `>`."""
+    import hashlib  # at first use: it costs a millisecond of import that a call without errors or traces never needs
+
+    return f"<key:{hashlib.sha256(secret.encode('utf-8', 'replace')).hexdigest()[:6]}>"
+
+
+def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without the named secrets, and without anything that has the shape of a key."""
+    for secret in sorted(secrets, key=len, reverse=True):  # the longer first: one may be part of another
+        # Shorter "secrets" ("x", "none") would blot out ordinary words, and protect nothing.
+        if len(secret) >= 4 and secret in text:
+            text = text.replace(secret, mark(secret))
+    if "://" in text:
+        text = re.sub(_USERINFO, lambda found: f"{found[1]}{mark(found[2])}@", text)
+    text = re.sub(_BEARER, lambda found: f"{found[1]} {mark(found[2])}", text)
+    text = re.sub(_QUERY_KEY, lambda found: found[1] + mark(found[2]), text)
+    text = re.sub(_NAMED_KEY, lambda found: found[1] + mark(found[2]), text)
+    return re.sub(_KEY_SHAPES, lambda found: mark(found[0]), text)
+
+
+def redact_header(name: str, value: str, secrets: Iterable[str] = ()) -> str:
+    """The value to show for one header; a scheme word such as `Bearer` stays."""
+    if name.lower() not in SECRET_HEADERS:
+        return redact_text(value, secrets)
+    scheme, space, token = value.partition(" ")
+    if space and scheme.lower() in ("bearer", "basic"):
+        return f"{scheme} {mark(token)}"
+    return mark(value)
+
+
+def redact_headers(pairs: Iterable[Tuple[str, str]], secrets: Iterable[str] = ()) -> List[Tuple[str, str]]:
+    """The same header pairs, in order, with secret values replaced."""
+    known = tuple(secrets)
+    return [(name, redact_header(name, value, known)) for name, value in pairs]
+
+
+def secrets_in(pairs: Iterable[Tuple[str, str]]) -> List[str]:
+    """The bare secrets that the headers of a request carry: what must not be seen again in its answer."""
+    found = [value.rpartition(" ")[2] for name, value in pairs if name.lower() in SECRET_HEADERS]
+    return [secret for secret in found if secret]

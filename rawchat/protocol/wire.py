@@ -1,0 +1,233 @@
+"""What crosses the wire, as values: a Request, a response head, the one event vocabulary, and the shapes of the JSON.
+
+    > POST /v1/chat/completions HTTP/1.1          Request
+    < HTTP/1.1 200 OK                             ResponseHead
+    < data: {"choices":[{"index":0,"delta":...    a piece of the body, as bytes
+
+A call tells its story in six WireEvents, each with a monotonic time, the number of the call within the
+process and the number of the attempt within the call:
+
+    Sending -> Received -> Chunked -> Chunked -> ... -> Done         it went well
+    Sending -> Received -> Failed -> Waiting -> Sending -> ...       an attempt failed, another follows
+    Sending -> Failed                                                no answer, and no attempt left
+
+That one vocabulary feeds the trace, the cassette, the progress line and the tests. A listener is any callable that
+takes one WireEvent; what it raises reaches the caller. Pure: the times are arguments.
+"""
+
+from __future__ import annotations
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+HeaderPairs = Tuple[Tuple[str, str], ...]
+
+
+class Headers(Mapping[str, str]):
+    """Header pairs in the order and case they crossed the wire, read without regard to case (RFC 9110 section 5.1).
+
+    >>> Headers([("X-Request-Id", "r1"), ("Via", "a"), ("via", "b")])["via"]
+    'a, b'
+    """
+
+    __slots__ = ("_values", "pairs")
+
+    def __init__(self, pairs: Union[Iterable[Tuple[str, str]], Mapping[str, str]] = ()) -> None:
+        self.pairs: HeaderPairs = tuple(pairs.items() if isinstance(pairs, Mapping) else pairs)
+        values: Dict[str, str] = {}
+        for name, value in self.pairs:
+            lower = name.lower()
+            # RFC 9110 section 5.3: repeated fields read as one, joined by a comma.
+            values[lower] = f"{values[lower]}, {value}" if lower in values else value
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __reduce__(self) -> Tuple[type, Tuple[HeaderPairs]]:
+        return Headers, (self.pairs,)  # pickle's oldest protocols know no __slots__
+
+    def __repr__(self) -> str:
+        from .redact import redact_headers
+
+        return f"Headers({redact_headers(self.pairs)!r})"
+
+
+class Request(NamedTuple):
+    """One HTTP request, complete: all of it crosses the wire, and nothing is added but Host and framing."""
+
+    method: str
+    url: str
+    headers: HeaderPairs
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        from .redact import redact_headers, redact_text
+
+        return (
+            f"Request({self.method} {redact_text(self.url)}, headers={redact_headers(self.headers)!r}, "
+            f"body={len(self.body)} bytes)"
+        )
+
+
+class ResponseHead(NamedTuple):
+    """Status line and headers, before any byte of the body. `reused`: the connection was open before; None: unknown."""
+
+    status: int
+    reason: str
+    headers: Headers
+    http_version: str = "1.1"
+    reused: Optional[bool] = None
+
+
+class Sending(NamedTuple):
+    """An attempt goes out. `attempt` counts from 1. `transport` names the door it goes through."""
+
+    at_s: float
+    call: int
+    attempt: int
+    request: Request
+    transport: str = ""
+
+
+class Received(NamedTuple):
+    """The head of the answer is here."""
+
+    at_s: float
+    call: int
+    attempt: int
+    head: ResponseHead
+
+
+class Chunked(NamedTuple):
+    """A piece of the body, as one read gave it, after content decoding (gzip); for a whole reply, all of it."""
+
+    at_s: float
+    call: int
+    attempt: int
+    data: bytes
+
+
+class Waiting(NamedTuple):
+    """The call sleeps `wait_s` seconds before its next attempt. `why` is for people: "429, the server asks for 2 s"."""
+
+    at_s: float
+    call: int
+    attempt: int
+    wait_s: float
+    why: str
+
+
+class Failed(NamedTuple):
+    """An attempt failed with `error`. `final`: the caller gets to see it; otherwise a Waiting follows."""
+
+    at_s: float
+    call: int
+    attempt: int
+    error: Exception
+    final: bool
+
+
+class Done(NamedTuple):
+    """The call ended well. `reply` is what the caller gets; `cost_usd` is None where the price is unknown.
+
+    `whole` is False where the caller left a stream early: the reply holds what had arrived by then.
+    """
+
+    at_s: float
+    call: int
+    attempt: int
+    reply: Any
+    cost_usd: Optional[float]
+    whole: bool = True
+
+
+WireEvent = Union[Sending, Received, Chunked, Waiting, Failed, Done]
+Listener = Callable[[WireEvent], None]
+
+
+# The shapes below are for type checkers and readers: at run time they are plain dicts, and an unknown key is no error.
+# Field lists as of the API reference of 2026-11 (platform docs, "The chat completion object" and "... chunk object").
+if TYPE_CHECKING:
+
+    class FunctionCall(TypedDict, total=False):
+        name: str
+        arguments: str  # JSON as text; may be cut off by max_tokens, and some servers send an object
+
+    class ToolCall(TypedDict, total=False):
+        index: int  # in deltas only: which call this fragment belongs to
+        id: str
+        type: str  # "function" or "custom"
+        function: FunctionCall
+        custom: Dict[str, Any]
+
+    class Message(TypedDict, total=False):
+        role: str  # developer, system, user, assistant, tool
+        content: Union[str, List[Dict[str, Any]], None]
+        name: str
+        refusal: Optional[str]
+        tool_calls: List[ToolCall]
+        tool_call_id: str
+        annotations: List[Dict[str, Any]]
+        audio: Optional[Dict[str, Any]]
+        reasoning_content: str  # DeepSeek, SGLang, GLM; "reasoning" at OpenRouter, newer vLLM, Ollama
+
+    class Usage(TypedDict, total=False):
+        prompt_tokens: int  # cached and cache-write tokens are part of these
+        completion_tokens: int  # reasoning tokens are part of these, except at xAI
+        total_tokens: int
+        prompt_tokens_details: Dict[str, int]
+        completion_tokens_details: Dict[str, int]
+
+    class Choice(TypedDict, total=False):
+        index: int
+        message: Message
+        finish_reason: Optional[str]
+        logprobs: Optional[Dict[str, Any]]
+
+    class ChunkChoice(TypedDict, total=False):
+        index: int
+        delta: Message
+        finish_reason: Optional[str]
+        logprobs: Optional[Dict[str, Any]]
+
+    class Completion(TypedDict, total=False):
+        id: str
+        object: str  # "chat.completion"
+        created: int  # Unix seconds
+        model: str
+        choices: List[Choice]
+        usage: Optional[Usage]
+        service_tier: Optional[str]
+        system_fingerprint: Optional[str]
+
+    class Chunk(TypedDict, total=False):
+        id: str
+        object: str  # "chat.completion.chunk"
+        created: int
+        model: str
+        choices: List[ChunkChoice]
+        usage: Optional[Usage]  # null but in the last chunk, whose choices are []
+        service_tier: Optional[str]
+        system_fingerprint: Optional[str]
