@@ -1,0 +1,413 @@
+"""The status-code classifier: (status, headers, body) -> Verdict. What happened, and is it worth another attempt?
+
+    < HTTP/1.1 429 Too Many Requests
+    < {"error": {"message": "Rate limit reached for gpt-4o-mini ...", "type": "tokens", "code": "rate_limit_exceeded"}}
+
+    Verdict(429, "rate_limit", retry=True, message="429 Too Many Requests: Rate limit reached for gpt-4o-mini ...", ...)
+
+`classify` judges an answer with an error status, `classify_error` an error inside a 200, both by the tables below: a
+new status, code or word for something is a new row. How the words are found in a body, and which cure belongs to them,
+is known to `hints`. Does not look into the body of a success (that is `answer`), and does not say how long to wait
+(that is `retry`). Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
+
+from . import errors
+from .hints import hint_for
+from .problem import Said, find_error, parse_body, read_error, short
+from .wire import Headers
+
+
+class Verdict(NamedTuple):
+    """What an answer means.
+
+    `kind` is one of the names in `KINDS`; `retry` says whether the same request may well succeed; `message` is one line
+    for people, without any key; `code`, `type`, `param` and `body` are those of an APIError; `why` is a short phrase
+    for a trace ("429 rate limit", "401 bad key: fatal"); `hint` is the cure, where the mistake is a known one.
+    """
+
+    status: int
+    kind: str
+    retry: bool
+    message: str
+    code: Optional[str]
+    type: Optional[str]
+    param: Optional[str]
+    body: Any
+    why: str
+    hint: str = ""
+
+    def __repr__(self) -> str:
+        # Not the body, and keys redacted: servers quote requests and keys.
+        facts = f"{self.status}, {self.kind!r}, retry={self.retry}, message={self.message!r}, code={self.code!r}"
+        return f"Verdict({short(facts, longest=600)})"
+
+
+class Kind(NamedTuple):
+    """A kind of outcome: words for people, whether the same request may succeed later, its error inside a 200."""
+
+    words: str
+    retry: bool
+    error: Type[errors.APIError]
+    status: int  # the plainest status of this kind: what `hints` are told where the answer itself was a 200
+
+
+KINDS: Dict[str, Kind] = {
+    "ok": Kind("ok", False, errors.APIError, 200),
+    "redirect": Kind("redirect", False, errors.APIStatusError, 302),
+    "bad_request": Kind("bad request", False, errors.BadRequestError, 400),
+    "auth": Kind("bad key", False, errors.AuthenticationError, 401),
+    "quota": Kind("quota exhausted", False, errors.QuotaExceededError, 402),
+    "permission": Kind("not permitted", False, errors.PermissionDeniedError, 403),
+    "not_found": Kind("not found", False, errors.NotFoundError, 404),
+    "conflict": Kind("conflict", True, errors.ConflictError, 409),
+    "unprocessable": Kind("invalid parameters", False, errors.UnprocessableEntityError, 422),
+    "rate_limit": Kind("rate limit", True, errors.RateLimitError, 429),
+    "server": Kind("server error", True, errors.InternalServerError, 500),
+    "overloaded": Kind("overloaded", True, errors.InternalServerError, 503),
+    "timeout": Kind("timeout at the server", True, errors.InternalServerError, 504),
+    "invalid_response": Kind("no final answer", False, errors.InvalidResponseError, 0),
+    "stream_error": Kind("error in the answer", True, errors.APIError, 0),
+}
+
+
+class Status(NamedTuple):
+    phrase: str
+    kind: str
+    error: Type[errors.APIError]
+
+
+# Classes as the SDK has them (openai-python _client.py, _make_status_error); 413 and 402 have a better one than its
+# bare APIStatusError. What is not listed goes by its hundred, below.
+STATUSES: Dict[int, Status] = {
+    400: Status("Bad Request", "bad_request", errors.BadRequestError),
+    401: Status("Unauthorized", "auth", errors.AuthenticationError),
+    402: Status("Payment Required", "quota", errors.QuotaExceededError),
+    403: Status("Forbidden", "permission", errors.PermissionDeniedError),
+    404: Status("Not Found", "not_found", errors.NotFoundError),
+    405: Status("Method Not Allowed", "bad_request", errors.APIStatusError),
+    408: Status("Request Timeout", "timeout", errors.APIStatusError),
+    409: Status("Conflict", "conflict", errors.ConflictError),
+    410: Status("Gone", "not_found", errors.APIStatusError),
+    413: Status("Content Too Large", "bad_request", errors.BadRequestError),
+    415: Status("Unsupported Media Type", "bad_request", errors.APIStatusError),
+    422: Status("Unprocessable Content", "unprocessable", errors.UnprocessableEntityError),
+    424: Status("Failed Dependency", "bad_request", errors.APIStatusError),
+    425: Status(
+        "Too Early", "server", errors.APIStatusError
+    ),  # CDNs with TLS early data: the next attempt is not early
+    429: Status("Too Many Requests", "rate_limit", errors.RateLimitError),
+    431: Status("Request Header Fields Too Large", "bad_request", errors.APIStatusError),
+    451: Status("Unavailable For Legal Reasons", "permission", errors.APIStatusError),
+    498: Status("Capacity Exceeded", "overloaded", errors.APIStatusError),  # Groq, flex tier
+    499: Status("Client Closed Request", "bad_request", errors.APIStatusError),  # nginx
+    500: Status("Internal Server Error", "server", errors.InternalServerError),
+    501: Status("Not Implemented", "server", errors.InternalServerError),
+    502: Status("Bad Gateway", "server", errors.InternalServerError),
+    503: Status("Service Unavailable", "overloaded", errors.InternalServerError),
+    504: Status("Gateway Timeout", "timeout", errors.InternalServerError),
+    520: Status("Web Server Returned an Unknown Error", "server", errors.InternalServerError),  # 52x: Cloudflare
+    521: Status("Web Server Is Down", "server", errors.InternalServerError),
+    522: Status("Connection Timed Out", "server", errors.InternalServerError),
+    523: Status("Origin Is Unreachable", "server", errors.InternalServerError),
+    524: Status("A Timeout Occurred", "server", errors.InternalServerError),
+    529: Status("Overloaded", "overloaded", errors.InternalServerError),  # Anthropic
+    200: Status("OK", "ok", errors.APIError),
+    201: Status("Created", "ok", errors.APIError),
+    202: Status("Accepted", "ok", errors.APIError),
+    204: Status("No Content", "ok", errors.APIError),
+    301: Status("Moved Permanently", "redirect", errors.APIStatusError),
+    302: Status("Found", "redirect", errors.APIStatusError),
+    303: Status("See Other", "redirect", errors.APIStatusError),
+    304: Status("Not Modified", "redirect", errors.APIStatusError),
+    307: Status("Temporary Redirect", "redirect", errors.APIStatusError),
+    308: Status("Permanent Redirect", "redirect", errors.APIStatusError),
+}
+_BY_HUNDRED: Dict[int, Status] = {
+    2: Status("Success", "ok", errors.APIError),
+    3: Status("Redirection", "redirect", errors.APIStatusError),
+    4: Status("Client Error", "bad_request", errors.APIStatusError),
+    5: Status("Server Error", "server", errors.InternalServerError),
+}
+_NO_FINAL_STATUS = Status("Not a Final Status", "invalid_response", errors.InvalidResponseError)
+
+
+class Override(NamedTuple):
+    """Codes or types that know better than the status beside them. `status` 0 stands for any, 200 included."""
+
+    status: int
+    words: FrozenSet[str]
+    kind: str
+
+
+_OVERRIDES = (
+    # By code or type, never by the message: Gemini says "exceeded your current quota" of its limit per minute, too.
+    Override(
+        0, frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}), "quota"
+    ),  # OpenAI
+    Override(0, frozenset({"insufficient_user_quota", "exceeded_current_quota_error"}), "quota"),  # new-api, Moonshot
+    Override(0, frozenset({"budget_exceeded"}), "quota"),  # LiteLLM proxy, as a 400
+    Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
+    Override(429, frozenset({"3040"}), "overloaded"),  # Workers AI: no data centre with capacity left
+)
+# MiniMax reports an empty account as a 500. It stays a server error, as the status has it, but is not tried again.
+_BROKE = r"(?i)\binsufficient[ _](?:balance|credits?|funds)\b"
+
+# What servers call things where no status speaks: `code` or `type` of an error inside a 200, without case, "_" and "-".
+_WORDS: Dict[str, str] = {
+    word.replace("_", ""): kind
+    for kind, words in {
+        "auth": "authentication authentication_error invalid_api_key unauthorized unauthenticated incorrect_api_key",
+        "bad_request": "invalid_request invalid_request_error bad_request bad_request_error validation validation_error"
+        " invalid_argument failed_precondition context_length_exceeded exceed_context_size_error content_filter",
+        "not_found": "not_found not_found_error model_not_found model_not_found_error deployment_not_found",
+        "overloaded": "overloaded overloaded_error unavailable service_unavailable service_unavailable_error"
+        " server_is_overloaded engine_overloaded engine_overloaded_error",
+        "permission": "permission_error permission_denied permission_denied_error forbidden",
+        "quota": "insufficient_balance insufficient_credits payment_required",
+        "rate_limit": "rate_limit rate_limited rate_limit_error rate_limit_exceeded too_many_requests"
+        " resource_exhausted",
+        "server": "server_error api_error internal internal_error internal_server_error generation"
+        " incomplete_generation upstream_error bad_gateway",
+        "timeout": "timeout timeout_error request_timeout deadline_exceeded gateway_timeout",
+        "unprocessable": "unprocessable_entity unprocessable_entity_error",
+    }.items()
+    for word in words.split()
+}
+# MiniMax puts its own codes into a 200: platform.minimax.io, API reference, "Error Codes".
+_BASE_RESP: Dict[str, str] = {
+    "1000": "server",
+    "1001": "timeout",
+    "1002": "rate_limit",
+    "1004": "auth",
+    "1008": "quota",
+    "1013": "server",
+    "1024": "server",
+    "1026": "bad_request",
+    "1027": "bad_request",
+    "1033": "server",
+    "1039": "rate_limit",
+    "2013": "bad_request",
+    "2049": "auth",
+    "2056": "quota",
+}
+# Errors inside a 200 that have neither code nor type: only the sentence is left to go by.
+_SENTENCES = (
+    (r"(?i)^unexpected endpoint", "not_found"),  # LM Studio, a wrong path
+    (r"(?i)^input validation error", "bad_request"),  # TGI
+    (r"(?i)\b(?:incorrect|invalid) api key\b", "auth"),
+    (r"(?i)\brate limit (?:reached|exceeded)\b|\btoo many requests\b", "rate_limit"),
+    (r"(?i)\boverloaded\b", "overloaded"),
+    (_BROKE, "quota"),
+)
+
+# Where servers put the name under which their support desk finds a request; the first that is there counts.
+_REQUEST_ID_HEADERS = (
+    "x-request-id",  # OpenAI, Azure, Groq, vLLM
+    "request-id",  # Anthropic
+    "apim-request-id",  # Azure API Management
+    "x-ms-request-id",
+    "x-amzn-requestid",  # Bedrock, API Gateway
+    "x-amz-request-id",
+    "x-litellm-call-id",
+    "mistral-correlation-id",
+    "nvcf-reqid",  # NVIDIA
+    "x-correlation-id",
+    "cf-ray",  # Cloudflare in front of any of them
+)
+
+
+def classify(
+    status: int, headers: Mapping[str, str], body: Union[bytes, str], *, url: str = "", secrets: Iterable[str] = ()
+) -> Verdict:
+    """The verdict on an answer. A 2xx is "ok" unread; its body is for `answer` to judge.
+
+    `x-should-retry` is obeyed before anything else (openai-python `_should_retry`), but a redirect is never retried.
+    `url`, the address asked, makes hints sharper; `secrets` are kept out of the message whatever their shape.
+    """
+    row = _status(status)
+    if row.kind == "ok":
+        return Verdict(status, "ok", False, f"{status} {row.phrase}", None, None, None, None, f"{status} ok")
+    head = Headers(headers)
+    document = parse_body(body)
+    error = find_error(document)
+    if error is None:
+        error = document
+    if row.kind == "redirect":
+        said = Said(_redirect_words(head))
+    else:
+        said = read_error(error, document)
+    words = short(said.message, secrets)
+    kind = _override(status, said, error) or row.kind
+    retry, why = _retry(status, kind, words, head)
+    hint = hint_for(status, said.code, said.type, said.param, words, url)
+    message = _label(status, row.phrase, words)
+    return Verdict(status, kind, retry, message, said.code, said.type, said.param, error, why, hint)
+
+
+def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()) -> Verdict:
+    """The verdict on an error found inside a 200: in a whole body, or in an event of a stream.
+
+    `error` is what `find_error` gave, or the text of an `event: error`; `whole` is the document around it, which may
+    hold the code. A code that is an HTTP status counts as that status; then codes and types by name; then well-known
+    sentences. What says nothing at all is a "stream_error", worth another attempt.
+    """
+    if isinstance(error, str):
+        error = parse_body(error)  # `event: error` and the SSE field "error" bring text
+        inner = find_error(error)
+        if inner is not None:
+            error, whole = inner, error
+    said = read_error(error, whole)
+    words = short(said.message, secrets)
+    number = _http_code(error, said)
+    kind = _override(200, said, error) or _kind_inside(error, said, number)
+    nearest = number or KINDS[kind].status
+    what = f"{number} {status_phrase(number)}" if number else said.code or said.type or ""
+    label = f"200 OK with an error inside ({short(what, secrets, 60)})" if what else "200 OK with an error inside"
+    fate = "" if KINDS[kind].retry else ": fatal"
+    hint = hint_for(nearest, said.code, said.type, said.param, words)
+    return Verdict(
+        status=200,
+        kind=kind,
+        retry=KINDS[kind].retry,
+        message=f"{label}: {words}" if words else label,
+        code=said.code,
+        type=said.type,
+        param=said.param,
+        body=error,
+        why=f"200 with an error inside, {KINDS[kind].words}{fate}",
+        hint=hint,
+    )
+
+
+def error_from(
+    verdict: Verdict,
+    *,
+    headers: Optional[Mapping[str, str]] = None,
+    attempts: int = 0,
+    retry_after_s: Optional[float] = None,
+    reply: Any = None,
+) -> errors.APIError:
+    """The exception for a verdict, not raised yet. ValueError for an "ok": there is nothing to raise."""
+    if verdict.kind == "ok":
+        raise ValueError(f"no error to make: {verdict.message}")
+    error_class = KINDS[verdict.kind].error
+    if verdict.status >= 300 and verdict.kind != "quota":
+        error_class = _status(verdict.status).error
+    error = error_class(
+        verdict.message,
+        status=verdict.status,
+        code=verdict.code,
+        type=verdict.type,
+        param=verdict.param,
+        request_id=request_id_from(headers) if headers is not None else None,
+        attempts=attempts,
+        body=verdict.body,
+        headers=headers,
+        retry_after_s=retry_after_s,
+        hint=verdict.hint,
+        reply=reply,
+    )
+    error.retryable = verdict.retry
+    return error
+
+
+def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
+    """The server's name for this request, from the first header of `_REQUEST_ID_HEADERS` that has one."""
+    head = Headers(headers)
+    for name in _REQUEST_ID_HEADERS:
+        value = head.get(name, "").strip()
+        if value:
+            return value
+    return None
+
+
+def status_phrase(status: int) -> str:
+    """The reason phrase for a status (RFC 9110 section 15, and the unregistered ones that are met)."""
+    return _status(status).phrase
+
+
+def kind_words(status: int) -> str:
+    """ "rate limit" for 429: what a status means, in words for people."""
+    return KINDS[_status(status).kind].words
+
+
+def _status(status: int) -> Status:
+    # Above 599 nothing is defined; the SDK treats every status >= 500 as the server's fault, and so do we.
+    return STATUSES.get(status) or _BY_HUNDRED.get(min(status // 100, 5), _NO_FINAL_STATUS)
+
+
+def _label(status: int, phrase: str, words: str) -> str:
+    """Status, phrase, and what the server said beyond them."""
+    label = f"{status} {phrase}"
+    known = (label.lower(), phrase.lower(), f"error code: {status}")
+    return label if not words or words.rstrip(".").lower() in known else f"{label}: {words}"
+
+
+def _retry(status: int, kind: str, words: str, head: Headers) -> Tuple[bool, str]:
+    """Whether to try again, and the phrase that says why."""
+    label = f"{status} {KINDS[kind].words}"
+    wish = head.get("x-should-retry", "").strip().lower()
+    if kind == "redirect":
+        return False, f"{label}: not followed"
+    if wish in ("true", "false"):
+        return (
+            wish == "true",
+            f"{label}: the server {'asks for' if wish == 'true' else 'forbids'} a retry (x-should-retry)",
+        )
+    if status >= 500 and re.search(_BROKE, words):
+        return False, f"{label}: fatal, the account is empty"
+    return KINDS[kind].retry, label if KINDS[kind].retry else f"{label}: fatal"
+
+
+def _redirect_words(head: Headers) -> str:
+    target = head.get("location", "").strip()
+    return f"redirects to {target}, and is not followed" if target else "a redirect that names no target"
+
+
+def _override(status: int, said: Said, error: Any) -> Optional[str]:
+    names = {(said.code or "").lower(), (said.type or "").lower()}
+    for row in _OVERRIDES:
+        if row.status in (0, status) and not row.words.isdisjoint(names):
+            return row.kind
+    return "quota" if status in (200, 429) and _is_daily_quota(error) else None
+
+
+def _is_daily_quota(error: Any) -> bool:
+    """Gemini: a google.rpc.QuotaFailure per day, beside a RetryInfo of some seconds that does not help."""
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        violations = detail.get("violations") if isinstance(detail, dict) else None
+        for violation in violations if isinstance(violations, list) else ():
+            if isinstance(violation, dict) and "PerDay" in str(violation.get("quotaId")):
+                return True
+    return False
+
+
+def _http_code(error: Any, said: Said) -> int:
+    """The HTTP status that an error inside a 200 names, as a number or as digits; else 0."""
+    given = [error.get(name) for name in ("status", "status_code", "http_code")] if isinstance(error, dict) else []
+    for value in [said.code, *given]:
+        text = "" if value is None else str(value)
+        if len(text) == 3 and text.isdigit() and text[0] in "45":
+            return int(text)
+    return 0
+
+
+def _kind_inside(error: Any, said: Said, number: int) -> str:
+    if isinstance(error, dict) and "status_msg" in error:
+        return _BASE_RESP.get(said.code or "", "stream_error")
+    if number:
+        return _status(number).kind
+    for name in (said.code, said.type):
+        kind = _WORDS.get(re.sub(r"[_\-\s]", "", name or "").lower())
+        if kind:
+            return kind
+    for pattern, kind in _SENTENCES:
+        if re.search(pattern, said.message):
+            return kind
+    return "stream_error"
