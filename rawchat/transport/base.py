@@ -1,0 +1,84 @@
+"""The door to the network: what a transport must offer, and nothing else.
+
+    response = transport.send(Request("POST", url, headers, body), connect_timeout_s=5, read_timeout_s=600)
+    response.head.status, response.head.headers
+    while piece := response.read_some(): ...      # bytes as they come, gzip undone, never held back
+    response.drain(0.25)                          # after [DONE]: so that the connection can be used again
+    response.close()
+
+A transport sends what it is given: no redirect followed, no header added but Host and framing, no status turned into
+an exception. It raises `APIConnectionError` (with `phase` set and the cause chained) and its kind `APITimeoutError`,
+no other library's exceptions. It does not retry, parse JSON or know about chat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List, Optional
+
+from ..protocol.wire import Request, ResponseHead
+
+if TYPE_CHECKING:
+    import threading
+
+
+class Response:
+    """One answer whose body is still on its way. Used by one thread, except `cancel`, which any thread may call."""
+
+    head: ResponseHead
+
+    def read_some(self) -> bytes:
+        """The next bytes as soon as there are any; b"" at the end of the body.
+
+        Raises APITimeoutError when the read timeout passes in silence, APIConnectionError (phase "body") when the body
+        breaks off.
+        """
+        raise NotImplementedError
+
+    def read(self) -> bytes:
+        """All that is left of the body."""
+        pieces: List[bytes] = []
+        while True:
+            piece = self.read_some()
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+
+    def set_read_timeout(self, seconds: Optional[float]) -> None:
+        """How long the next read may wait in silence. Called when a deadline comes nearer than the read timeout."""
+        raise NotImplementedError
+
+    def drain(self, limit_s: float) -> bool:
+        """Read and drop what is left, for at most `limit_s` seconds, and hand the connection back to the pool.
+
+        True if the end was reached; else the connection is closed. Never raises: nothing of the answer depends on it.
+        """
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """End the transfer now, from any thread; a blocked `read_some` wakes up with APIConnectionError."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go. Safe to call twice. A body not read to its end costs the connection."""
+        raise NotImplementedError
+
+
+class Transport:
+    """A door. Safe to share between threads."""
+
+    name = ""
+
+    def send(
+        self, request: Request, *, connect_timeout_s: Optional[float], read_timeout_s: Optional[float]
+    ) -> Response:
+        """Send `request` once and return when the head of the answer is here. None means no timeout."""
+        raise NotImplementedError
+
+    def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
+        """Wait between two attempts; `wake`, once set, ends the wait. A transport for tests records the figure
+        instead.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close every idle connection."""
