@@ -1,0 +1,264 @@
+"""Client: posts a payload, reads the answer, tries again where that helps, and keeps the bill.
+
+    messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
+             -> sse / chunks -> Reply -> CostTracker
+
+Every method here is a few lines: what to send is made in `protocol/payload.py`, the way there and back is
+`sender.py`'s, and what an answer means is decided in `protocol/`. Parses nothing itself, and prints nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple, Union
+
+from .protocol.errors import PayloadError
+from .protocol.payload import build_messages, build_payload
+from .protocol.reply import Reply
+from .protocol.retry import RetryPolicy
+from .protocol.wire import Listener
+from .sender import Sender, open_transport
+from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
+from .stream import Stream
+from .transport.base import Transport
+
+if TYPE_CHECKING:
+    from .protocol.cost import CostTracker
+
+Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
+
+
+class Client:
+    """A client of one OpenAI-compatible server. Safe to share between threads; `close()` or `with` ends it.
+
+    >>> client = Client()                       # OPENAI_API_KEY, OPENAI_BASE_URL
+    >>> client.chat("Say hello.").text
+    'Hello!'
+
+    api_key      a string, or a callable that is asked before each attempt; "" sends none
+    base_url     up to and including /v1; the full endpoint is understood, too
+    timeout      seconds as in requests: a number, or (to connect, to wait for a byte)
+    deadline     seconds for a whole call: its retries, waits and stream included
+    max_retries  how often a call that failed for a passing reason is sent again
+    retry        how long to wait in between
+    headers, query   added to every request; a header set to None is left out
+    cost_tracker     adds up what the calls cost, and may hold a budget
+    listeners        callables that get every WireEvent
+    transport    the door to the network; "requests" (the default) or any Transport
+    """
+
+    def __init__(
+        self,
+        api_key: ApiKey = None,
+        base_url: Optional[str] = None,
+        *,
+        model: str = "gpt-4o-mini",
+        organization: Optional[str] = None,
+        project: Optional[str] = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        deadline: Optional[float] = None,
+        max_retries: int = 2,
+        retry: Optional[RetryPolicy] = None,
+        headers: Optional[Mapping[str, Optional[str]]] = None,
+        query: Optional[Mapping[str, Any]] = None,
+        cost_tracker: Optional[CostTracker] = None,
+        listeners: Iterable[Listener] = (),
+        transport: Union[Transport, str, None] = None,
+    ) -> None:
+        settings = Settings.read(
+            api_key=api_key,
+            base_url=base_url,
+            model=model,
+            organization=organization,
+            project=project,
+            timeout=timeout,
+            deadline=deadline,
+            max_retries=max_retries,
+            retry=retry,
+            headers=headers,
+            query=query,
+        )
+        self._set_up(settings, cost_tracker, listeners, transport)
+
+    def _set_up(
+        self,
+        settings: Settings,
+        cost_tracker: Optional[CostTracker],
+        listeners: Iterable[Listener],
+        transport: Union[Transport, str, None],
+    ) -> None:
+        self.settings = settings
+        door, self._owns_transport = open_transport(transport)
+        self._sender = Sender(door, listeners, cost_tracker)
+
+    @classmethod
+    def azure(
+        cls,
+        endpoint: Optional[str] = None,
+        deployment: Optional[str] = None,
+        api_version: Optional[str] = None,
+        *,
+        api_key: ApiKey = None,
+        ad_token: ApiKey = None,
+        cost_tracker: Optional[CostTracker] = None,
+        listeners: Iterable[Listener] = (),
+        transport: Union[Transport, str, None] = None,
+        model: str = "gpt-4o-mini",
+        **settings: Any,
+    ) -> Client:
+        """A client of an Azure OpenAI resource; without `deployment`, a call's model names the deployment.
+
+        Reads AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_AD_TOKEN and OPENAI_API_VERSION where an
+        argument is missing. Azure's newer /openai/v1 surface needs none of this: use Client with that base_url.
+        """
+        client = cls.__new__(cls)
+        read = Settings.read_azure(
+            endpoint=endpoint,
+            deployment=deployment,
+            api_version=api_version,
+            api_key=api_key,
+            ad_token=ad_token,
+            model=model,
+            **settings,
+        )
+        client._set_up(read, cost_tracker, listeners, transport)
+        return client
+
+    def with_options(self, **changes: Any) -> Client:
+        """A client with other settings (model, timeout, deadline, max_retries, headers, ...) over the same
+        connections.
+        """
+        client = type(self).__new__(type(self))
+        cost_tracker = changes.pop("cost_tracker", self.cost_tracker)
+        listeners = changes.pop("listeners", self.listeners)
+        client._set_up(self.settings.replaced(**changes), cost_tracker, listeners, self.transport)
+        return client
+
+    @property
+    def transport(self) -> Transport:
+        return self._sender.transport
+
+    @property
+    def listeners(self) -> Tuple[Listener, ...]:
+        return self._sender.listeners
+
+    @property
+    def cost_tracker(self) -> Optional[CostTracker]:
+        return self._sender.cost_tracker
+
+    @property
+    def base_url(self) -> str:
+        return self.settings.base_url
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    def __repr__(self) -> str:
+        return f"Client(base_url={self.base_url!r}, model={self.model!r}, transport={self.transport.name!r})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the idle connections. A transport that was passed in belongs to its owner and stays open."""
+        if self._owns_transport:
+            self.transport.close()
+
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        model: Optional[str] = None,
+        extra_headers: Optional[Mapping[str, Optional[str]]] = None,
+        extra_query: Optional[Mapping[str, Any]] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+        timeout: Any = UNSET,
+        deadline: Any = UNSET,
+        max_retries: Any = UNSET,
+        **parameters: Any,
+    ) -> Reply:
+        """Ask and wait for the whole answer (API reference: "Create chat completion").
+
+        `messages` is a string, a message dict or a list of them; `parameters` go into the body as they are, known to
+        us or not, and None leaves one out. Raises PayloadError before sending, else an APIError.
+        """
+        _no_stream(parameters)
+        payload = build_payload(
+            build_messages(messages), model=model or self.model, parameters=parameters, extra_body=extra_body
+        )
+        options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
+        return self._sender.whole(self.settings.call("POST", "chat/completions", payload, options))
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: Optional[str] = None,
+        extra_headers: Optional[Mapping[str, Optional[str]]] = None,
+        extra_query: Optional[Mapping[str, Any]] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+        timeout: Any = UNSET,
+        deadline: Any = UNSET,
+        max_retries: Any = UNSET,
+        **parameters: Any,
+    ) -> Stream:
+        """Ask and get the answer as it is written. Returns when the head of the answer is here; the text follows.
+
+        Usage is asked for by default; a server that refuses the option is asked again without it.
+        """
+        _no_stream(parameters)
+        ours = "stream_options" not in parameters and not self._sender.stream_options_refused
+        if ours:
+            parameters["stream_options"] = {"include_usage": True}
+        payload = build_payload(
+            build_messages(messages),
+            model=model or self.model,
+            stream=True,
+            parameters=parameters,
+            extra_body=extra_body,
+        )
+        options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
+        return Stream(
+            self._sender, self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
+        )
+
+    def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
+        """Post a payload built by hand, as it is: nothing added, nothing checked but that it is JSON.
+
+        A Stream where the payload says `"stream": true`, else a Reply. `options`: extra_headers, extra_query, timeout,
+        deadline, max_retries.
+        """
+        if not isinstance(payload, Mapping):
+            raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {_kind(payload)}")
+        call = self.settings.call("POST", "chat/completions", dict(payload), Options(**options))
+        return Stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
+
+    def models(self, **options: Any) -> Reply:
+        """The models the server offers: a Reply whose ["data"] is a list of {"id": ...} (API reference: "List
+        models").
+        """
+        return self.request("GET", "models", required="data", **options)
+
+    def request(
+        self, method: str, path: str, payload: Optional[Mapping[str, Any]] = None, *, required: str = "", **options: Any
+    ) -> Reply:
+        """Any other JSON endpoint below base_url, with the same retries, limits and errors.
+
+        `required` names a key of the answer that must hold a list, or "" for no such check.
+        """
+        body = None if payload is None else dict(payload)
+        return self._sender.whole(self.settings.call(method, path, body, Options(**options)), required)
+
+
+def _no_stream(parameters: Dict[str, Any]) -> None:
+    if "stream" in parameters:
+        raise PayloadError(
+            "chat() gives the whole answer and stream() the pieces: call the one you want without stream="
+        )
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"

@@ -1,0 +1,137 @@
+"""The parts, usable alone: for those who keep their own `requests.post(...)` and want only what comes after it.
+
+    response = requests.post(url, json=payload, headers=headers, stream=True, timeout=(5, 60))
+    for chunk in iter_chunks(response):            # or iter_events(response); both judge the stream
+        ...
+    reply = handle_response(response)              # a whole answer: the JSON, or the typed error
+
+and `robust_chat`, the function that tutorials end with: one call that streams, retries and counts the cost. None of
+these sends anything but `robust_chat`, which does so through a Client.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, TextIO
+
+from .client import Client, Messages
+from .protocol.answer import Piece, StreamReader, read_answer
+from .protocol.errors import APIConnectionError, StreamInterrupted
+from .protocol.reply import Reply
+from .protocol.retry import parse_retry_after
+from .protocol.sse import Event
+from .protocol.status import classify, error_from
+from .protocol.wire import Headers
+from .stream import DRAIN_S
+
+if TYPE_CHECKING:
+    from .protocol.cost import CostTracker
+
+
+def handle_response(response: Any) -> Reply:
+    """The answer in a `requests` response, or the typed error that it is.
+
+    The status is looked at before the JSON: a 502 with an HTML page is an InternalServerError, not a JSONDecodeError.
+    An event stream is read to its end and assembled.
+    """
+    headers = _headers(response)
+    body = response.content
+    if not 200 <= response.status_code < 300:
+        raise _status_error(response.status_code, headers, body)
+    return read_answer(response.status_code, headers, body)
+
+
+def iter_chunks(response: Any) -> Iterator[Dict[str, Any]]:
+    """The chunks of a `requests` response that was asked for with `stream=True`, as they come.
+
+    Raises the typed error for a status that is no success, for an error inside the stream, and StreamInterrupted (with
+    `.reply`) for a stream that ends before its answer does. Closes the response.
+    """
+    for piece in _pieces(response):
+        if piece.chunk is not None:
+            yield piece.chunk
+
+
+def iter_events(response: Any) -> Iterator[Event]:
+    """The SSE events of a `requests` response, pings and `[DONE]` among them. Raises as
+    iter_chunks.
+    """
+    for piece in _pieces(response):
+        if piece.event is not None:
+            yield piece.event
+
+
+def _pieces(response: Any) -> Iterator[Piece]:
+    from .transport.requests_transport import RequestsResponse
+
+    headers = _headers(response)
+    if not 200 <= response.status_code < 300:
+        try:
+            raise _status_error(response.status_code, headers, response.content)
+        finally:
+            response.close()
+    body = RequestsResponse(response)
+    reader = StreamReader(response.status_code, headers)
+    try:
+        while not reader.done:
+            try:
+                data = body.read_some()
+            except APIConnectionError as error:
+                if not reader.finished:
+                    broken = StreamInterrupted(f"the stream broke: {error.message}")
+                    broken.reply = reader.reply()
+                    raise broken from error
+                data = b""
+            over = not data
+            yield from reader.feed(data)
+            if reader.done or over:
+                yield from reader.close()
+            if reader.error is not None:
+                raise reader.error
+            if over:
+                return
+        body.drain(DRAIN_S)
+    finally:
+        body.close()
+
+
+def _headers(response: Any) -> Headers:
+    return Headers(response.headers.items())
+
+
+def _status_error(status: int, headers: Headers, body: bytes) -> Exception:
+    hint = parse_retry_after(headers, body, now_s=time.time())
+    return error_from(
+        classify(status, headers, body), headers=headers, attempts=1, retry_after_s=hint.seconds if hint else None
+    )
+
+
+def robust_chat(
+    messages: Messages,
+    model: str = "gpt-4o-mini",
+    stream: bool = False,
+    cost_tracker: Optional[CostTracker] = None,
+    max_retries: int = 3,
+    *,
+    client: Optional[Client] = None,
+    out: Optional[TextIO] = None,
+    **params: Any,
+) -> str:
+    """Ask, try again where that helps, count the cost, and return the text; with `stream`, print it as it comes.
+
+    Makes a Client from the environment unless one is given. Prints to `out` (standard output). Raises as Client.chat.
+    """
+    if client is None:
+        with Client(cost_tracker=cost_tracker) as own:
+            return robust_chat(messages, model, stream, None, max_retries, client=own, out=out, **params)
+    if cost_tracker is not None:
+        client = client.with_options(cost_tracker=cost_tracker)
+    if not stream:
+        return client.chat(messages, model=model, max_retries=max_retries, **params).text
+    out = out if out is not None else sys.stdout
+    with client.stream(messages, model=model, max_retries=max_retries, **params) as answer:
+        for text in answer:
+            print(text, end="", file=out, flush=True)
+    print(file=out)
+    return answer.text

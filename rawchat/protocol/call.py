@@ -1,0 +1,187 @@
+"""What one call decides: the time each step may take, whether a failed attempt is followed by another, and when.
+
+    attempt 1   429, Retry-After: 2        -> Wait(2.0, "429 rate limit, the server asks for 2 s")
+    attempt 2   400 about stream_options   -> Wait(0.0, "... without stream_options"), where that option was our idea
+    attempt 3   200                        -> done
+
+One object a call, driven by the loops of the sync and the async client, so that both decide alike. Holds no socket,
+reads no clock, throws no dice: times and dice are arguments. `now_s` is monotonic, `unix_s` is wall time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded
+from .hints import refuses_stream_options
+from .payload import encode_payload
+from .redact import redact_text, secrets_in
+from .retry import RetryPolicy, Wait, next_wait, parse_retry_after, why_not
+from .status import classify, error_from
+from .wire import HeaderPairs, Request, ResponseHead
+
+# A server that has sent the last finish_reason owes only usage and [DONE]; some keep the socket open instead
+# (DeepSeek web fronts). Long enough for a usage chunk that is computed late, short enough that nobody thinks the
+# program hangs.
+FINISH_GRACE_S = 3.0
+
+# What a budget keeps back for an answer whose length nobody limited. The models' own limits (16,000 to 128,000 tokens)
+# would make every small budget refuse every call.
+TYPICAL_OUTPUT_TOKENS = 1024
+
+
+class Limits:
+    """The time limits of one call, in seconds; None means no limit. `deadline_s` bounds the call as a whole."""
+
+    __slots__ = ("connect_s", "deadline_at_s", "deadline_s", "read_s")
+
+    def __init__(
+        self, connect_s: Optional[float], read_s: Optional[float], deadline_s: Optional[float], started_s: float
+    ) -> None:
+        self.connect_s = connect_s
+        self.read_s = read_s
+        self.deadline_s = deadline_s
+        self.deadline_at_s = None if deadline_s is None else started_s + deadline_s
+
+    def left_s(self, now_s: float) -> Optional[float]:
+        """Seconds until the deadline; None without one. Raises DeadlineExceeded once it has passed."""
+        if self.deadline_at_s is None:
+            return None
+        left = self.deadline_at_s - now_s
+        if left <= 0:
+            raise self.exceeded()
+        return left
+
+    def bounded(self, limit_s: Optional[float], now_s: float) -> Optional[float]:
+        """`limit_s`, or what is left until the deadline where that is less."""
+        left = self.left_s(now_s)
+        if left is None:
+            return limit_s
+        return left if limit_s is None else min(limit_s, left)
+
+    def exceeded(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"the call took longer than its deadline of {self.deadline_s:g} s")
+
+    def sharpen(self, error: APIConnectionError, now_s: float) -> APIConnectionError:
+        """A timeout that the deadline caused is told as such; any other error stays what it is."""
+        passed = self.deadline_at_s is not None and now_s >= self.deadline_at_s - 0.001
+        if not passed or not isinstance(error, APITimeoutError) or isinstance(error, DeadlineExceeded):
+            return error
+        sharper = self.exceeded()
+        sharper.phase = error.phase
+        sharper.reply = error.reply
+        sharper.__cause__ = error
+        return sharper
+
+
+class Call:
+    """One call from its first attempt to its last. `make_headers(attempt)` is asked before each attempt."""
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        method: str,
+        url: str,
+        payload: Optional[Dict[str, Any]],
+        make_headers: Callable[[int], HeaderPairs],
+        policy: RetryPolicy,
+        max_retries: int,
+        limits: Limits,
+        optional_usage: bool = False,
+        body: Optional[bytes] = None,
+    ) -> None:
+        self.number = number
+        self.method = method
+        self.url = url
+        self.payload = payload
+        self.body = body if body is not None else b"" if payload is None else encode_payload(payload)
+        self.policy = policy
+        self.max_retries = max_retries
+        self.limits = limits
+        self.attempt = 0
+        self.usage_refused = False
+        self._make_headers = make_headers
+        self._optional_usage = optional_usage
+        self._free_attempts = 0  # attempts that do not count against max_retries
+        self._secrets: Tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        return str((self.payload or {}).get("model") or "")
+
+    @property
+    def choices(self) -> int:
+        """How many choices were asked for: `n`, or 1."""
+        asked = (self.payload or {}).get("n")
+        return asked if isinstance(asked, int) and asked > 1 else 1
+
+    def most_output_tokens(self) -> int:
+        """Tokens the answers may have in all: the limit that was sent, or a typical length, for each choice."""
+        payload = self.payload or {}
+        for name in ("max_completion_tokens", "max_tokens"):
+            limit = payload.get(name)
+            if isinstance(limit, int) and limit > 0:
+                return limit * self.choices
+        return TYPICAL_OUTPUT_TOKENS * self.choices
+
+    def next_request(self) -> Request:
+        """The request of the next attempt. Counts it."""
+        self.attempt += 1
+        headers = self._make_headers(self.attempt)
+        self._secrets = tuple(secrets_in(headers))
+        return Request(self.method, self.url, headers, self.body)
+
+    def timeouts(self, now_s: float) -> Tuple[Optional[float], Optional[float]]:
+        """(connect, read) for an attempt that starts now. Raises DeadlineExceeded when no time is left."""
+        return self.limits.bounded(self.limits.connect_s, now_s), self.limits.bounded(self.limits.read_s, now_s)
+
+    def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
+        """The error for an answer that is not a success, with everything the server said about trying again."""
+        verdict = classify(head.status, head.headers, body, url=self.url, secrets=self._secrets)
+        hint = parse_retry_after(head.headers, body, now_s=unix_s)
+        return error_from(
+            verdict, headers=head.headers, attempts=self.attempt, retry_after_s=hint.seconds if hint else None
+        )
+
+    def after(self, error: APIError, *, now_s: float, unix_s: float, dice: float) -> Optional[Wait]:
+        """The wait before another attempt, or None: then `error` is the caller's, and says why it is the last.
+
+        `dice` is in [0, 1).
+        """
+        self.complete(error)
+        if self._drop_stream_options(error):
+            return Wait(0.0, "the server refuses stream_options; asking again without")
+        taken = self.attempt - 1 - self._free_attempts
+        wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
+        if wait is None:
+            note = why_not(self.policy, error)
+        elif self.limits.deadline_at_s is not None and now_s + wait.seconds >= self.limits.deadline_at_s:
+            note = (
+                f"not tried again: waiting {wait.seconds:.3g} s would pass the deadline of {self.limits.deadline_s:g} s"
+            )
+            wait = None
+        else:
+            return wait
+        if note and note not in error.hint:
+            error.hint = f"{error.hint}; {note}" if error.hint else note
+        return None
+
+    def complete(self, error: APIError) -> None:
+        """Give `error` what the call knows, and take out the key where a server quotes it."""
+        error.attempts = self.attempt
+        error.message = redact_text(error.message, self._secrets)
+        error.args = (error.message,)
+
+    def _drop_stream_options(self, error: APIError) -> bool:
+        """Usage on streams is asked for by default; a server that refuses the option gets the same request without
+        it.
+        """
+        if not self._optional_usage or self.payload is None or not refuses_stream_options(error):
+            return False
+        self.payload.pop("stream_options", None)
+        self.body = encode_payload(self.payload)
+        self._optional_usage = False
+        self.usage_refused = True
+        self._free_attempts += 1
+        return True

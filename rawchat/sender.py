@@ -1,0 +1,193 @@
+"""The sync loop: sends a call until an answer is there or nothing more helps, waiting in between.
+
+    send -> 200                              the answer is read
+    send -> 429 -> wait 2 s -> send -> 200   each attempt tells its story in WireEvents
+    send -> 401                              raised at once
+
+Every decision is made below, in `protocol/call.py`; what is left here is the order of steps, the clock and the dice.
+The async client has a loop of its own with the same steps. Parses nothing, prints nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
+
+from .protocol.answer import read_answer
+from .protocol.call import Call
+from .protocol.errors import APIConnectionError, APIError, PayloadError
+from .protocol.reply import Reply
+from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
+from .transport.base import Response, Transport
+
+if TYPE_CHECKING:
+    import threading
+
+    from .protocol.cost import CostTracker, Reservation
+
+
+class Sender:
+    """A transport with its listeners and its tracker: all that driving a call needs. Safe to share between threads."""
+
+    def __init__(
+        self, transport: Transport, listeners: Iterable[Listener] = (), cost_tracker: Optional[CostTracker] = None
+    ) -> None:
+        self.transport = transport
+        self.listeners = tuple(listeners)
+        self.cost_tracker = cost_tracker
+        # Learned from a refusal, so that later calls don't pay an extra round trip.
+        self.stream_options_refused = False
+
+    def whole(self, call: Call, required: str = "choices") -> Reply:
+        """Drive a call to its whole answer."""
+        bill = Bill(self.cost_tracker, call)
+        try:
+            while True:
+                try:
+                    reply = self._attempt(call, required)
+                    break
+                except APIError as error:
+                    self.again_or_raise(call, error)
+            bill.settle(reply)
+        finally:
+            bill.release()
+        self.emit_done(call, reply)
+        return reply
+
+    def _attempt(self, call: Call, required: str) -> Reply:
+        started_s = time.monotonic()
+        response = self._send(call)
+        try:
+            body = self._read(call, response)
+            reply = read_answer(
+                response.head.status, response.head.headers, body, required=required, attempts=call.attempt
+            )
+        finally:
+            response.close()
+        reply.elapsed_s = time.monotonic() - started_s
+        return reply
+
+    def open(self, call: Call) -> Response:
+        """Send until an answer with a good status is there; the body is the caller's to read."""
+        while True:
+            try:
+                return self._send(call)
+            except APIError as error:
+                self.again_or_raise(call, error)
+
+    def _send(self, call: Call) -> Response:
+        """One attempt up to the head of a success. Any other status becomes its error, the body read for it."""
+        connect_s, read_s = call.timeouts(time.monotonic())
+        request = call.next_request()
+        if self.listeners:
+            self.emit(Sending(time.monotonic(), call.number, call.attempt, request, self.transport.name))
+        try:
+            response = self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
+        except APIConnectionError as error:
+            raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+        try:
+            if self.listeners:
+                self.emit(Received(time.monotonic(), call.number, call.attempt, response.head))
+            if 200 <= response.head.status < 300:
+                return response
+            raise self._status_error(call, response)
+        except BaseException:  # a listener's, too: whatever happens, no connection stays open
+            response.close()
+            raise
+
+    def _status_error(self, call: Call, response: Response) -> APIError:
+        try:
+            body = self._read(call, response)
+        except APIConnectionError:
+            body = b""  # the status alone decides; a body that breaks off must not hide it
+        return call.status_error(response.head, body, time.time())
+
+    def _read(self, call: Call, response: Response) -> bytes:
+        """The whole body, each wait bounded by the deadline."""
+        pieces: List[bytes] = []
+        try:
+            while True:
+                if call.limits.deadline_at_s is not None:
+                    response.set_read_timeout(call.limits.bounded(call.limits.read_s, time.monotonic()))
+                piece = response.read_some()
+                if not piece:
+                    return b"".join(pieces)
+                pieces.append(piece)
+                if self.listeners:
+                    self.emit(Chunked(time.monotonic(), call.number, call.attempt, piece))
+        except APIConnectionError as error:
+            raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+
+    def again_or_raise(self, call: Call, error: APIError, wake: Optional[threading.Event] = None) -> None:
+        """Wait for the next attempt, or raise `error` where none is due. `wake` ends the wait early."""
+        now_s = time.monotonic()
+        # A throw of the dice without `random`, whose import costs more than a whole call.
+        dice = int.from_bytes(os.urandom(4), "big") / 2**32
+        wait = call.after(error, now_s=now_s, unix_s=time.time(), dice=dice)
+        if call.usage_refused:
+            self.stream_options_refused = True
+        self.emit_failed(call, error, final=wait is None)
+        if wait is None:
+            raise error
+        if self.listeners:
+            self.emit(Waiting(time.monotonic(), call.number, call.attempt, wait.seconds, wait.why))
+        if wait.seconds > 0:
+            self.transport.sleep(wait.seconds, wake)
+
+    def emit(self, event: WireEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def emit_failed(self, call: Call, error: APIError, *, final: bool) -> None:
+        call.complete(error)
+        if self.listeners:
+            self.emit(Failed(time.monotonic(), call.number, call.attempt, error, final))
+
+    def emit_done(self, call: Call, reply: Reply) -> None:
+        if self.listeners:
+            self.emit(Done(time.monotonic(), call.number, call.attempt, reply, reply.cost, reply.complete))
+
+
+class Bill:
+    """What one call costs: reserved before sending where there is a budget, then settled by its reply or released."""
+
+    def __init__(self, tracker: Optional[CostTracker], call: Call) -> None:
+        """Raises BudgetExceeded or UnknownPrice before anything is sent."""
+        self._model = call.model
+        self._tracker = tracker
+        self._reservation: Optional[Reservation] = None
+        if self._model and tracker is not None and tracker.budget_usd is not None:
+            from .protocol.cost import rough_tokens
+
+            prompt_tokens = rough_tokens(len(call.body))
+            self._reservation = tracker.reserve(self._model, prompt_tokens, call.most_output_tokens())
+
+    def settle(self, reply: Reply) -> None:
+        """Count the reply, once, and note its cost on it."""
+        if not self._model:
+            return  # a list of models, an uploaded file: nothing that is paid by the token
+        if self._tracker is None:
+            from .protocol.cost import response_cost_usd
+
+            reply.cost = response_cost_usd(reply, model=self._model)
+        elif self._reservation is not None:
+            reply.cost = self._tracker.settle(self._reservation, reply)
+        else:
+            reply.cost = self._tracker.record(reply, model=self._model)
+
+    def release(self) -> None:
+        """Free what is still reserved; does nothing once the bill is settled."""
+        if self._reservation is not None and self._tracker is not None:
+            self._tracker.release(self._reservation)
+
+
+def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, bool]:
+    """(the door, whether it is ours to close). None means the default door."""
+    if isinstance(transport, Transport):
+        return transport, False
+    if transport in (None, "requests"):
+        from .transport.requests_transport import RequestsTransport
+
+        return RequestsTransport(), True
+    raise PayloadError(f'transport must be "requests" or a Transport, not {transport!r}')

@@ -1,0 +1,254 @@
+"""Stream: an answer while it is being written.
+
+    with client.stream("Count to five.") as stream:
+        for text in stream:                     # the text of the first choice, as it comes
+            print(text, end="", flush=True)
+    stream.reply                                # assembled; the same shape as chat()'s
+
+Three ways to look at it, one at a time: the text (iterate), `.chunks()` (the JSON of each event) and `.events()` (the
+SSE events, pings included). Leaving the loop or the `with` early closes the connection. While nothing has been handed
+out, an answer that breaks is asked for again as the retries allow; afterwards it is an error whose `.reply` holds
+what arrived.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Dict, Iterator, List, Optional
+
+from .protocol.answer import Piece, StreamReader
+from .protocol.call import FINISH_GRACE_S, Call
+from .protocol.errors import APIConnectionError, APIError, APITimeoutError, StreamInterrupted
+from .protocol.reply import Reply
+from .protocol.sse import Event
+from .protocol.wire import Chunked
+from .sender import Bill, Sender
+from .transport.base import Response
+
+# After [DONE] only the end of the HTTP framing is still to come. A server that keeps it back for longer loses the
+# connection, not the caller's time.
+DRAIN_S = 0.25
+
+
+class Stream:
+    """One streamed answer. Iterate it for text; one thread reads, any thread may `cancel()`."""
+
+    def __init__(self, sender: Sender, call: Call) -> None:
+        """Sends the call; returns when the head of a success is here. Raises as `Client.chat` does."""
+        self.cancelled = False
+        self._sender = sender
+        self._call = call
+        self._handed_out = False
+        self._over = False
+        self._failed = False
+        self._deadline = call.limits.deadline_at_s is not None
+        self._wake = threading.Event()
+        self._started_s = time.monotonic()
+        self._first_text_s: Optional[float] = None
+        self._bill = Bill(sender.cost_tracker, call)
+        try:
+            self._begin(sender.open(call))
+        except BaseException:
+            self._bill.release()
+            raise
+
+    def _begin(self, response: Response) -> None:
+        """Start reading the answer of an attempt."""
+        self._response = response
+        self._reader = StreamReader(
+            response.head.status, response.head.headers, choices=self._call.choices, attempts=self._call.attempt
+        )
+        self._quiet_since_s: Optional[float] = None  # since when nothing but comments and pings has come
+        self._finished_at_s: Optional[float] = None
+        self._limited = False  # whether the socket's timeout now differs from the call's read timeout
+
+    # The three ways to look at it.
+
+    def __iter__(self) -> Iterator[str]:
+        """The text of the first choice, piece by piece, never empty."""
+        for pieces in self._batches():
+            for piece in pieces:
+                if piece[2]:
+                    if self._first_text_s is None:
+                        self._first_text_s = time.monotonic() - self._started_s
+                    self._handed_out = True
+                    yield piece[2]
+
+    def chunks(self) -> Iterator[Dict[str, Any]]:
+        """The JSON of each chunk, as a dict."""
+        for pieces in self._batches():
+            for piece in pieces:
+                if piece[1] is not None:
+                    self._handed_out = True
+                    yield piece[1]
+
+    def events(self) -> Iterator[Event]:
+        """Each SSE event, with those that are no chunk: pings, `[DONE]`, and whatever else a server sends."""
+        for pieces in self._batches():
+            for piece in pieces:
+                if piece[0] is not None:
+                    self._handed_out = True
+                    yield piece[0]
+
+    def read(self) -> Reply:
+        """Read to the end and give the whole reply."""
+        for _ in self._batches():
+            pass
+        return self.reply
+
+    # What is known of it, at any time.
+
+    @property
+    def reply(self) -> Reply:
+        """What has arrived so far; `reply.complete` says whether that is all of it."""
+        if self._over:
+            return self._final_reply
+        return self._current_reply()
+
+    @property
+    def text(self) -> str:
+        """The text of the first choice so far."""
+        return self.reply.text
+
+    @property
+    def attempts(self) -> int:
+        return self._call.attempt
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled else "over" if self._over else "open"
+        return f"Stream({self._call.model!r}, {state}, {len(self._reader.assembler.text)} characters)"
+
+    # Ends.
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection. A stream that was not read to its end is paid for as far as it is known."""
+        if not self._over:
+            self._end()
+
+    def cancel(self) -> None:
+        """End the transfer now, from any thread. The loop that reads ends quietly; `reply` holds what had arrived."""
+        self.cancelled = True
+        self._wake.set()
+        self._response.cancel()
+
+    def _end(self) -> None:
+        self._over = True
+        self._response.close()
+        reply = self._current_reply()
+        self._final_reply = reply
+        try:
+            if reply.get("choices"):  # else nothing arrived, and nothing is to be paid
+                self._bill.settle(reply)
+        finally:
+            self._bill.release()
+        if not self._failed:
+            self._sender.emit_done(self._call, reply)
+
+    def _current_reply(self) -> Reply:
+        reply = self._reader.reply()
+        reply.elapsed_s = time.monotonic() - self._started_s
+        reply.first_text_s = self._first_text_s
+        return reply
+
+    # Reading.
+
+    def _batches(self) -> Iterator[List[Piece]]:
+        """The pieces that each read completes. Ends the stream when it is over, whichever way that happens."""
+        if self._over:
+            return
+        try:
+            while not self.cancelled:
+                try:
+                    yield from self._read_attempt()
+                    return
+                except APIError as error:
+                    if not self.cancelled:
+                        self._again(error)
+        finally:
+            self.close()
+
+    def _again(self, error: APIError) -> None:
+        """Ask again where nothing was handed out yet; else raise."""
+        self._response.close()
+        if error.reply is None:
+            error.reply = self._current_reply()
+        self._failed = True
+        if self._handed_out:
+            self._sender.emit_failed(self._call, error, final=True)
+            raise error
+        self._sender.again_or_raise(self._call, error, wake=self._wake)
+        if not self.cancelled:
+            self._begin(self._sender.open(self._call))
+        self._failed = False
+
+    def _read_attempt(self) -> Iterator[List[Piece]]:
+        reader, feed = self._reader, self._reader.feed
+        while True:
+            data = self._read_some()
+            pieces = feed(data) if data else []
+            over = reader.done or not data
+            if over:
+                pieces += reader.close()
+            if pieces:
+                yield pieces
+            if reader.error is not None:
+                raise reader.error
+            if over:
+                if reader.done:
+                    self._response.drain(DRAIN_S)
+                return
+            # Only a chunk counts as life: comments and pings come from proxies that know nothing of the model.
+            if pieces and pieces[-1][1] is not None:
+                self._quiet_since_s = None
+            elif self._quiet_since_s is None:
+                self._quiet_since_s = time.monotonic()
+
+    def _read_some(self) -> bytes:
+        """The next bytes; b"" at the end, which after the last finish_reason may also be a break or silence."""
+        try:
+            if self._limited or self._deadline or self._quiet_since_s is not None or self._reader.finished:
+                self._limit_read()
+            data = self._response.read_some()
+        except APIConnectionError as error:
+            return self._break(error)
+        if data and self._sender.listeners:
+            self._sender.emit(Chunked(time.monotonic(), self._call.number, self._call.attempt, data))
+        return data
+
+    def _limit_read(self) -> None:
+        """Set the socket's timeout to what the deadline, the idle time and the grace after the finish leave."""
+        now_s = time.monotonic()
+        limits = self._call.limits
+        limit_s = limits.bounded(limits.read_s, now_s)
+        if self._quiet_since_s is not None and limits.read_s is not None:
+            left_s = self._quiet_since_s + limits.read_s - now_s
+            if left_s <= 0:
+                raise APITimeoutError(f"nothing but keep-alives for {limits.read_s:g} s")
+            limit_s = left_s if limit_s is None else min(limit_s, left_s)
+        if self._reader.finished:
+            self._finished_at_s = self._finished_at_s or now_s
+            left_s = self._finished_at_s + FINISH_GRACE_S - now_s
+            if left_s <= 0:
+                raise APITimeoutError("the server neither ended the stream nor said [DONE]")
+            limit_s = left_s if limit_s is None else min(limit_s, left_s)
+        self._limited = limit_s != limits.read_s
+        self._response.set_read_timeout(limit_s)
+
+    def _break(self, error: APIConnectionError) -> bytes:
+        """The body broke off. With every choice finished the answer is whole all the same; else it is an error."""
+        if self._reader.finished and not self.cancelled:
+            return b""
+        sharper = self._call.limits.sharpen(error, time.monotonic())
+        if not isinstance(sharper, APITimeoutError):
+            characters = len(self._reader.assembler.text)
+            sharper = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
+            sharper.phase = error.phase
+        sharper.reply = self._current_reply()
+        raise sharper from error
