@@ -1,0 +1,76 @@
+"""README is run, not trusted: every Python block, every console line, and the reading order."""
+
+import contextlib
+import io
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from . import module
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+LINES = [line[2:] for kind, text in BLOCKS if kind == "console" for line in text.splitlines() if line.startswith("$ ")]
+
+
+def test_every_block_has_a_kind_that_is_run():
+    """A block of another kind would not be tested."""
+    assert {kind for kind, _ in BLOCKS} == {"python", "console"}
+    assert README.count("```") == 2 * len(BLOCKS)
+
+
+def test_python_blocks_run_in_order(practice, monkeypatch):
+    """One after the other, as a reader would paste them into one session, against the practice server."""
+    monkeypatch.setenv("OPENAI_BASE_URL", practice.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
+    space = {}
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        for number, text in enumerate(PYTHON):
+            exec(compile(text, f"README block {number}", "exec"), space)
+    shown = out.getvalue()
+
+    assert "1 2 3 4 5" in shown or "one" in shown.lower()
+    assert "model_not_found" in shown
+    assert "API Calls: 1" in shown
+    assert "0.00045" in shown
+    assert "sk-practice-0123456789" not in shown
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("rawchat ")])
+def test_console_lines_run(line, capsys, monkeypatch):
+    """Each command of the README ends well and says something."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    code = module("cli").main(shlex.split(line)[1:])
+    said = capsys.readouterr()
+
+    assert code == 0, said.err
+    assert said.out.strip()
+
+
+def test_the_reading_order_follows_the_floors():
+    """The list in README is the one that `scripts/floors.py --readme` prints."""
+    printed = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "floors.py"), "--readme"], capture_output=True, text=True, check=True
+    ).stdout
+    shown = re.search(r"<!-- reading order: .*? -->\n(.*?)<!-- end of reading order -->", README, re.DOTALL)[1]
+
+    assert shown == printed, "replace the list in README by what `scripts/floors.py --readme` prints"
+
+
+def test_the_two_commands_come_first():
+    """Run the main job, pass the tests: they are what a newcomer reads first, and both scripts are there."""
+    assert LINES[:2] == ["python3 scripts/run", "python3 scripts/test"]
+    assert (ROOT / "scripts" / "run").is_file() and (ROOT / "scripts" / "test").is_file()
+
+
+def test_every_command_is_mentioned():
+    """A command that README does not show does not exist for a newcomer."""
+    for name in module("cli").COMMANDS:
+        assert f"rawchat {name}" in README or name in ("demo",), name
