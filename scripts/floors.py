@@ -49,13 +49,21 @@ FLOORS = (
             "protocol/retry.py",
             "protocol/prices.py",
             "protocol/cost.py",
+            "protocol/check.py",
+            "protocol/schema.py",
             "protocol/call.py",
         ),
     ),
     Floor(
         "transport",
         "how it travels; the only rooms that open a connection",
-        ("transport/base.py", "transport/requests_transport.py", "transport/memory.py"),
+        (
+            "transport/base.py",
+            "transport/failures.py",
+            "transport/reading.py",
+            "transport/requests_transport.py",
+            "transport/memory.py",
+        ),
     ),
     Floor(
         "client",
