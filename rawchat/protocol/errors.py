@@ -10,6 +10,10 @@ exists only for a new fact and stands under the old one it is a kind of.
      +- CassetteMiss (LookupError)              a replay has no recording for this request
      +- APIError
          +- InvalidResponseError                a 200 that is no completion
+         |   +- SchemaMismatch             the answer is a completion, and not of the form that was asked for
+         +- LengthFinishReasonError             the answer was to be parsed, and was cut off at max_tokens
+         +- ContentFilterFinishReasonError      ... and was cut off by the content filter
+         +- RefusalError                        ... and the model refused to give it
          +- APIStatusError                      the server answered with an error status
          |   +- BadRequestError            400, 413
          |   +- AuthenticationError        401
@@ -35,7 +39,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class RawChatError(Exception):
@@ -63,9 +67,13 @@ class PayloadError(RawChatError, ValueError):
 
 
 class BudgetExceeded(RawChatError):
-    """Refused before sending. All figures in US dollars; `needed_usd` is the estimate for the refused call."""
+    """Refused before sending. All figures in US dollars; `needed_usd` is the estimate for the refused call.
+
+    `reply` holds what earlier requests of the same call had brought (the first batches of an `embed`), or None.
+    """
 
     exit_code = 73
+    reply: Any = None
 
     def __init__(
         self, message: str, *, budget_usd: float = 0.0, spent_usd: float = 0.0, needed_usd: float = 0.0
@@ -167,6 +175,35 @@ class InvalidResponseError(APIError):
     """The server said 200, but what came is no completion: HTML, an empty body, other JSON, a glued frame."""
 
     exit_code = 76  # EX_PROTOCOL
+
+
+class SchemaMismatch(InvalidResponseError):
+    """What the model wrote does not fit what was asked for. `path` is the first spot ("$.items[2].price"), `problems`
+    holds all that is wrong, each with `path` and `message`; `reply` the answer, where there is one.
+    """
+
+    def __init__(self, message: str, *, path: str = "", problems: Sequence[Any] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.path = path
+        self.problems = problems
+
+
+class LengthFinishReasonError(APIError):
+    """The answer was to be parsed, and ended at the token limit; `.reply` holds what there is. The SDK's name."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class ContentFilterFinishReasonError(APIError):
+    """The answer was to be parsed, and was cut off by the content filter; `.reply` holds what there is."""
+
+    exit_code = 65
+
+
+class RefusalError(APIError):
+    """The answer was to be parsed, and the model refused; its words are in `.reply.refusal`."""
+
+    exit_code = 65
 
 
 class APIStatusError(APIError):
