@@ -10,15 +10,15 @@ The async client has a loop of its own with the same steps. Parses nothing, prin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
 
-from .protocol.answer import read_answer
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
 from .protocol.reply import Reply
-from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
+from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent, is_kept
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
@@ -38,9 +38,11 @@ class Sender:
         self.cost_tracker = cost_tracker
         # Learned from a refusal, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
+        self.embedding_format: Optional[str] = "base64"  # None: none is asked for
 
     def whole(self, call: Call, required: str = "choices") -> Reply:
         """Drive a call to its whole answer."""
+        started_s = time.monotonic()
         bill = Bill(self.cost_tracker, call)
         try:
             while True:
@@ -49,6 +51,7 @@ class Sender:
                     break
                 except APIError as error:
                     self.again_or_raise(call, error)
+            reply.elapsed_s = time.monotonic() - started_s
             bill.settle(reply)
         finally:
             bill.release()
@@ -56,17 +59,11 @@ class Sender:
         return reply
 
     def _attempt(self, call: Call, required: str) -> Reply:
-        started_s = time.monotonic()
         response = self._send(call)
         try:
-            body = self._read(call, response)
-            reply = read_answer(
-                response.head.status, response.head.headers, body, required=required, attempts=call.attempt
-            )
+            return call.read_whole(response.head, self._read(call, response), required)
         finally:
             response.close()
-        reply.elapsed_s = time.monotonic() - started_s
-        return reply
 
     def open(self, call: Call) -> Response:
         """Send until an answer with a good status is there; the body is the caller's to read."""
@@ -97,27 +94,34 @@ class Sender:
             raise
 
     def _status_error(self, call: Call, response: Response) -> APIError:
-        try:
-            body = self._read(call, response)
-        except APIConnectionError:
-            body = b""  # the status alone decides; a body that breaks off must not hide it
-        return call.status_error(response.head, body, time.time())
+        pieces: List[bytes] = []
+        # The status decides; a body that breaks off must hide neither it nor what the server had said by then.
+        with contextlib.suppress(APIConnectionError):
+            self._read_into(pieces, call, response)
+        return call.status_error(response.head, b"".join(pieces), time.time())
 
     def _read(self, call: Call, response: Response) -> bytes:
-        """The whole body, each wait bounded by the deadline."""
+        """The whole body."""
         pieces: List[bytes] = []
         try:
-            while True:
-                if call.limits.deadline_at_s is not None:
-                    response.set_read_timeout(call.limits.bounded(call.limits.read_s, time.monotonic()))
-                piece = response.read_some()
-                if not piece:
-                    return b"".join(pieces)
-                pieces.append(piece)
-                if self.listeners:
-                    self.emit(Chunked(time.monotonic(), call.number, call.attempt, piece))
+            self._read_into(pieces, call, response)
         except APIConnectionError as error:
-            raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+            sharper = call.limits.sharpen(error, time.monotonic())
+            call.struck_inside(sharper, response.head)
+            raise sharper from error.__cause__
+        return b"".join(pieces)
+
+    def _read_into(self, pieces: List[bytes], call: Call, response: Response) -> None:
+        """Add the body to `pieces`, read by read, each wait bounded by the deadline."""
+        while True:
+            if call.limits.deadline_at_s is not None:
+                response.set_read_timeout(call.limits.bounded(call.limits.read_s, time.monotonic()))
+            piece = response.read_some()
+            if not piece:
+                return
+            pieces.append(piece)
+            if self.listeners:
+                self.emit(Chunked(time.monotonic(), call.number, call.attempt, piece))
 
     def again_or_raise(self, call: Call, error: APIError, wake: Optional[threading.Event] = None) -> None:
         """Wait for the next attempt, or raise `error` where none is due. `wake` ends the wait early."""
@@ -167,7 +171,10 @@ class Bill:
         """Count the reply, once, and note its cost on it."""
         if not self._model:
             return  # a list of models, an uploaded file: nothing that is paid by the token
-        if self._tracker is None:
+        if is_kept(reply.headers):
+            self.release()
+            reply.cost = 0.0  # a cache of ours had it: it was paid, and counted, when it came
+        elif self._tracker is None:
             from .protocol.cost import response_cost_usd
 
             reply.cost = response_cost_usd(reply, model=self._model)

@@ -29,6 +29,9 @@ from .transport.base import Response
 # After [DONE] only the end of the HTTP framing is still to come. A server that keeps it back for longer loses the
 # connection, not the caller's time.
 DRAIN_S = 0.25
+INFINITE_S = float("inf")
+# Sockets' timers are a little early at times.
+_TIMER_SLACK_S = 0.001
 
 
 class Stream:
@@ -204,8 +207,8 @@ class Stream:
                 if reader.done:
                     self._response.drain(DRAIN_S)
                 return
-            # Only a chunk counts as life: comments and pings come from proxies that know nothing of the model.
-            if pieces and pieces[-1][1] is not None:
+            # The last piece settles it nearly always, and costs next to nothing to look at.
+            if (pieces and pieces[-1][1] is not None) or _brings_answer(pieces, reader):
                 self._quiet_since_s = None
             elif self._quiet_since_s is None:
                 self._quiet_since_s = time.monotonic()
@@ -227,28 +230,56 @@ class Stream:
         now_s = time.monotonic()
         limits = self._call.limits
         limit_s = limits.bounded(limits.read_s, now_s)
-        if self._quiet_since_s is not None and limits.read_s is not None:
-            left_s = self._quiet_since_s + limits.read_s - now_s
-            if left_s <= 0:
-                raise APITimeoutError(f"nothing but keep-alives for {limits.read_s:g} s")
-            limit_s = left_s if limit_s is None else min(limit_s, left_s)
+        idle_left_s = self._idle_left_s(now_s)
+        if idle_left_s <= 0:
+            raise _timeout(self._idle_text())
+        if idle_left_s < INFINITE_S:
+            limit_s = idle_left_s if limit_s is None else min(limit_s, idle_left_s)
         if self._reader.finished:
             self._finished_at_s = self._finished_at_s or now_s
             left_s = self._finished_at_s + FINISH_GRACE_S - now_s
             if left_s <= 0:
-                raise APITimeoutError("the server neither ended the stream nor said [DONE]")
+                raise _timeout("the server neither ended the stream nor said [DONE]")
             limit_s = left_s if limit_s is None else min(limit_s, left_s)
         self._limited = limit_s != limits.read_s
         self._response.set_read_timeout(limit_s)
+
+    def _idle_left_s(self, now_s: float) -> float:
+        """Seconds until keep-alives alone have lasted too long."""
+        read_s = self._call.limits.read_s
+        return INFINITE_S if self._quiet_since_s is None or read_s is None else self._quiet_since_s + read_s - now_s
+
+    def _idle_text(self) -> str:
+        return f"nothing but keep-alives for {self._call.limits.read_s:g} s"
 
     def _break(self, error: APIConnectionError) -> bytes:
         """The body broke off. With every choice finished the answer is whole all the same; else it is an error."""
         if self._reader.finished and not self.cancelled:
             return b""
-        sharper = self._call.limits.sharpen(error, time.monotonic())
+        now_s = time.monotonic()
+        sharper = self._call.limits.sharpen(error, now_s)
+        if isinstance(error, APITimeoutError) and sharper is error and self._idle_left_s(now_s) <= _TIMER_SLACK_S:
+            error.message = self._idle_text()  # what the transport saw was only the rest of that time
+            error.args = (error.message,)
         if not isinstance(sharper, APITimeoutError):
             characters = len(self._reader.assembler.text)
             sharper = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
             sharper.phase = error.phase
+        self._call.struck_inside(sharper, self._response.head)
         sharper.reply = self._current_reply()
+        if sharper is error:  # it has a cause of its own
+            raise error
         raise sharper from error
+
+
+def _brings_answer(pieces: List[Piece], reader: StreamReader) -> bool:
+    """Whether a read brought a chunk, whole or in part. Only that counts as life: comments and pings come from proxies
+    that know nothing of the model.
+    """
+    return reader.inside_answer or any(piece[1] is not None for piece in pieces)
+
+
+def _timeout(text: str) -> APITimeoutError:
+    error = APITimeoutError(text)
+    error.phase = "body"
+    return error

@@ -175,7 +175,8 @@ class StreamReader:
         self._whole_reply: Optional[Reply] = None
         self._sniffed = False
         self._head = b""  # the first bytes, for sniffing and for the error that shows what came
-        self._chunks_seen = False
+        self._chunks_seen = False  # one without a choice, such as Azure's first and the one with the usage
+        self._choice_seen = False
 
     @property
     def finished(self) -> bool:
@@ -185,7 +186,12 @@ class StreamReader:
     def complete(self) -> bool:
         if self.error is not None:
             return False
-        return self._whole_reply is not None or (self._chunks_seen and (self.done or self.assembler.finished))
+        return self._whole_reply is not None or (self._choice_seen and (self.done or self.assembler.finished))
+
+    @property
+    def inside_answer(self) -> bool:
+        """Whether the last bytes belong to a part of the answer that is on its way, and are no mere sign of life."""
+        return self._whole is not None or self._decoder.inside_data
 
     def reply(self) -> Reply:
         """What has arrived so far, as a Reply; `complete` says whether it is all of it."""
@@ -230,9 +236,10 @@ class StreamReader:
 
         Content-Type decides nothing: proxies label event streams as JSON, and servers that ignore `stream` send JSON.
         """
-        self._head += data
-        start = _without_margin(self._head[:4096])
-        if not start:
+        # Blank lines at the front mean nothing in either kind, and may go on for minutes (DeepSeek).
+        self._head = (self._head + data).lstrip(_WHITE)
+        start = _without_margin(self._head)
+        if _BOM.startswith(start):  # nothing yet, or a part of a byte order mark
             return None
         self._sniffed = True
         if start[0] in _WHOLE_STARTS:
@@ -246,14 +253,16 @@ class StreamReader:
         for event in events:
             try:
                 chunk = json.loads(event.data)
-                # Two look-ups clear the common chunk of suspicion; everything else goes the long way.
-                plain = "choices" in chunk and "error" not in chunk and event.event != "error"
-            except (ValueError, TypeError, RecursionError):
+                # Three looks clear the common chunk of suspicion; everything else goes the long way. The text is looked
+                # at and not the keys, because an error may also stand inside a choice.
+                plain = chunk.__class__ is dict and chunk.get("choices") and '"error"' not in event.data
+                plain = plain and event.event != "error"
+            except (ValueError, RecursionError):
                 chunk, plain = None, False
             if plain:
                 finished = self.assembler.finished_count
                 pieces.append(Piece(event, chunk, add(chunk)))
-                self._chunks_seen = True
+                self._choice_seen = True
                 if self.assembler.finished_count != finished:
                     self._check_finish(chunk)
             else:
@@ -290,6 +299,7 @@ class StreamReader:
         if "choices" in chunk or "usage" in chunk or "x_groq" in chunk:
             piece = Piece(event, chunk, self.assembler.add(chunk))
             self._chunks_seen = True
+            self._choice_seen = self._choice_seen or bool(chunk.get("choices"))
         if error is not None:
             self._fail_with(error, chunk)
         return piece
@@ -336,18 +346,19 @@ class StreamReader:
 
     def _interrupted(self) -> APIError:
         """The error for a body that ended although the answer had not."""
-        if self._chunks_seen:
+        if self._choice_seen or (self._chunks_seen and not self.done):
             text = self.assembler.text
             what = (
                 f"the stream ended after {len(text)} characters of text without a finish_reason or [DONE]: "
                 "the answer is cut off"
             )
         elif self.done:
-            what = "the stream held nothing but [DONE]: no answer was sent"
+            before = "chunks without a choice, and " if self._chunks_seen else ""
+            what = f"the stream held nothing but {before}[DONE]: no answer was sent"
         elif "event-stream" not in self.headers.get("content-type", "event-stream") and self._head.strip():
             kind = self.headers.get("content-type", "")
             return _invalid(
-                f"the server answered {self.status} with something that is neither JSON nor an event stream ({kind})",
+                f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})",
                 status=self.status,
                 headers=self.headers,
                 attempts=self.attempts,

@@ -10,14 +10,16 @@ reads no clock, throws no dice: times and dice are arguments. `now_s` is monoton
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded
-from .hints import refuses_stream_options
+from .answer import read_answer
+from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
+from .hints import refuses_option
 from .payload import encode_payload
 from .redact import redact_text, secrets_in
+from .reply import Reply
 from .retry import RetryPolicy, Wait, next_wait, parse_retry_after, why_not
-from .status import classify, error_from
+from .status import classify, error_from, request_id_from
 from .wire import HeaderPairs, Request, ResponseHead
 
 # A server that has sent the last finish_reason owes only usage and [DONE]; some keep the socket open instead
@@ -100,9 +102,10 @@ class Call:
         self.max_retries = max_retries
         self.limits = limits
         self.attempt = 0
-        self.usage_refused = False
+        # Fields that are our idea, and what to send in turn where the server refuses them; None leaves them out.
+        self.instead: Dict[str, List[Any]] = {"stream_options": [None]} if optional_usage else {}
+        self.refused: Set[str] = set()
         self._make_headers = make_headers
-        self._optional_usage = optional_usage
         self._free_attempts = 0  # attempts that do not count against max_retries
         self._secrets: Tuple[str, ...] = ()
 
@@ -115,6 +118,10 @@ class Call:
         """How many choices were asked for: `n`, or 1."""
         asked = (self.payload or {}).get("n")
         return asked if isinstance(asked, int) and asked > 1 else 1
+
+    @property
+    def usage_refused(self) -> bool:
+        return "stream_options" in self.refused
 
     def most_output_tokens(self) -> int:
         """Tokens the answers may have in all: the limit that was sent, or a typical length, for each choice."""
@@ -150,8 +157,9 @@ class Call:
         `dice` is in [0, 1).
         """
         self.complete(error)
-        if self._drop_stream_options(error):
-            return Wait(0.0, "the server refuses stream_options; asking again without")
+        otherwise = self._ask_otherwise(error)
+        if otherwise:
+            return Wait(0.0, otherwise)
         taken = self.attempt - 1 - self._free_attempts
         wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
         if wait is None:
@@ -173,15 +181,45 @@ class Call:
         error.message = redact_text(error.message, self._secrets)
         error.args = (error.message,)
 
-    def _drop_stream_options(self, error: APIError) -> bool:
-        """Usage on streams is asked for by default; a server that refuses the option gets the same request without
-        it.
+    def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
+        """The reply in a whole body, or the error that it is (see `answer.read_answer`).
+
+        Where only the close of the connection ends a body (RFC 9112 section 6.3), a broken connection looks like the
+        end. Nothing at all, or JSON cut off, is then worth another attempt, just as a break that can be told is.
         """
-        if not self._optional_usage or self.payload is None or not refuses_stream_options(error):
-            return False
-        self.payload.pop("stream_options", None)
-        self.body = encode_payload(self.payload)
-        self._optional_usage = False
-        self.usage_refused = True
-        self._free_attempts += 1
-        return True
+        try:
+            return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
+        except InvalidResponseError as error:
+            ends_by_close = "content-length" not in head.headers and "transfer-encoding" not in head.headers
+            if ends_by_close and (not body or _is_cut_json(body)):
+                error.retryable = True
+            raise
+
+    def struck_inside(self, error: APIError, head: ResponseHead) -> None:
+        """Give an error that broke off an answer what the head of that answer said, its request id above all."""
+        if error.status is None:
+            error.status = head.status
+        if error.headers is None:
+            error.headers = head.headers
+        error.request_id = error.request_id or request_id_from(head.headers)
+
+    def _ask_otherwise(self, error: APIError) -> str:
+        """Usage on streams and base64 for embeddings are asked for by default; a server that refuses such an option
+        gets the same request otherwise. What is done, in words, or "".
+        """
+        for name, choices in self.instead.items():
+            if choices and self.payload is not None and refuses_option(error, name):
+                choice = choices.pop(0)
+                self.payload = {key: value for key, value in self.payload.items() if key != name}
+                self.payload.update({} if choice is None else {name: choice})
+                self.body = encode_payload(self.payload)
+                self.refused.add(name)
+                self._free_attempts += 1
+                return f"the server refuses {name}; asking again {'without' if choice is None else f'for {choice}'}"
+        return ""
+
+
+def _is_cut_json(body: bytes) -> bool:
+    """Whether a body that is no answer began as a JSON object and has no end."""
+    body = body.strip()
+    return body.startswith(b"{") and not body.endswith(b"}")

@@ -131,6 +131,11 @@ class SSEDecoder:
         self._begin()
         return events
 
+    @property
+    def inside_data(self) -> bool:
+        """Whether the last bytes belong to a data line that has no end yet: an event on its way, and no keep-alive."""
+        return b"".join(self._line[:4]).startswith(b"data")  # the name is here after four pieces, however short
+
     def _with_line_feeds(self, data: bytes) -> bytes:
         """Every line end as LF. A CR ends its line; an LF right after it, even in the next piece, is part of it."""
         if self._after_cr and data[:1] == b"\n":

@@ -159,7 +159,9 @@ def _is_clean(error: BaseException) -> bool:
 
 def _detail(error: Any) -> str:
     text = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]
+    line = " ".join(str(text).split())[:200]
+    # What is no HTTP may be anything: nothing of it is to command a terminal.
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in line)
 
 
 def _seconds(value: Optional[float]) -> str:
