@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, TextIO
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, TextIO
 
 from .client import Client, Messages
 from .protocol.answer import Piece, StreamReader, read_answer
-from .protocol.errors import APIConnectionError, StreamInterrupted
+from .protocol.errors import APIConnectionError, APITimeoutError, StreamInterrupted
 from .protocol.reply import Reply
 from .protocol.retry import parse_retry_after
 from .protocol.sse import Event
-from .protocol.status import classify, error_from
+from .protocol.status import classify, error_from, request_id_from
 from .protocol.wire import Headers
 from .stream import DRAIN_S
 
@@ -35,10 +35,15 @@ def handle_response(response: Any) -> Reply:
     The status is looked at before the JSON: a 502 with an HTML page is an InternalServerError, not a JSONDecodeError.
     An event stream is read to its end and assembled.
     """
-    headers = _headers(response)
-    body = response.content
     if not 200 <= response.status_code < 300:
-        raise _status_error(response.status_code, headers, body)
+        raise _status_error(response)
+    from .transport.requests_transport import RequestsResponse
+
+    headers = _headers(response)
+    try:
+        body = RequestsResponse(response).read()
+    except APIConnectionError as error:
+        raise _told(error, response.status_code, headers) from error.__cause__
     return read_answer(response.status_code, headers, body)
 
 
@@ -65,12 +70,12 @@ def iter_events(response: Any) -> Iterator[Event]:
 def _pieces(response: Any) -> Iterator[Piece]:
     from .transport.requests_transport import RequestsResponse
 
-    headers = _headers(response)
     if not 200 <= response.status_code < 300:
         try:
-            raise _status_error(response.status_code, headers, response.content)
+            raise _status_error(response)
         finally:
             response.close()
+    headers = _headers(response)
     body = RequestsResponse(response)
     reader = StreamReader(response.status_code, headers)
     try:
@@ -79,9 +84,7 @@ def _pieces(response: Any) -> Iterator[Piece]:
                 data = body.read_some()
             except APIConnectionError as error:
                 if not reader.finished:
-                    broken = StreamInterrupted(f"the stream broke: {error.message}")
-                    broken.reply = reader.reply()
-                    raise broken from error
+                    raise _interruption(error, reader) from error
                 data = b""
             over = not data
             yield from reader.feed(data)
@@ -97,14 +100,41 @@ def _pieces(response: Any) -> Iterator[Piece]:
 
 
 def _headers(response: Any) -> Headers:
-    return Headers(response.headers.items())
+    headers = getattr(response, "headers", None)
+    return Headers(headers if isinstance(headers, Mapping) else {})
 
 
-def _status_error(status: int, headers: Headers, body: bytes) -> Exception:
+def _status_error(response: Any) -> Exception:
+    from .transport.requests_transport import RequestsResponse
+
+    headers = _headers(response)
+    try:
+        body = RequestsResponse(response).read()
+    except APIConnectionError:
+        body = b""  # the status decides; a body that breaks off must not hide it
     hint = parse_retry_after(headers, body, now_s=time.time())
     return error_from(
-        classify(status, headers, body), headers=headers, attempts=1, retry_after_s=hint.seconds if hint else None
+        classify(response.status_code, headers, body),
+        headers=headers,
+        attempts=1,
+        retry_after_s=hint.seconds if hint else None,
     )
+
+
+def _interruption(error: APIConnectionError, reader: StreamReader) -> APIConnectionError:
+    """The error for a stream that breaks off before its answer does: a timeout stays one."""
+    kind = APITimeoutError if isinstance(error, APITimeoutError) else StreamInterrupted
+    broken = kind(f"the stream broke after {len(reader.assembler.text)} characters of text: {error.message}")
+    broken.phase = error.phase
+    broken.reply = reader.reply()
+    return _told(broken, reader.status, reader.headers)
+
+
+def _told(error: APIConnectionError, status: int, headers: Mapping[str, str]) -> APIConnectionError:
+    """The error with what the head of the answer said."""
+    error.status, error.headers, error.attempts = status, headers, 1
+    error.request_id = request_id_from(headers)
+    return error
 
 
 def robust_chat(

@@ -1,6 +1,8 @@
 """The parts alone, on one's own requests.post; and the function that tutorials end with."""
 
 import io
+import json
+import unittest.mock
 
 import pytest
 import requests
@@ -120,3 +122,52 @@ def test_robust_chat_makes_its_own_client(monkeypatch):
 
 def test_backoff_delays_are_the_tutorials():
     assert rawchat.backoff_delays(4, base=2.0) == [1.0, 2.0, 4.0, 8.0]
+
+
+class FakeResponse:
+    """What many a test suite passes off as a response."""
+
+    def __init__(self, status_code=200, **offered):
+        self.status_code = status_code
+        self.__dict__.update(offered)
+
+
+def by_hand(status_code, content):
+    response = requests.Response()
+    response.status_code, response._content = status_code, content
+    return response
+
+
+FAKES = [
+    ("content", FakeResponse(content=json.dumps(completion("Hi.")).encode())),
+    ("text", FakeResponse(text=json.dumps(completion("Hi.")))),
+    ("json()", FakeResponse(json=lambda: completion("Hi."))),
+    ("a Mock", unittest.mock.Mock(status_code=200, json=lambda: completion("Hi."))),
+    ("requests.Response by hand", by_hand(200, json.dumps(completion("Hi.")).encode())),
+    ("lines of a stream", FakeResponse(iter_lines=lambda: [piece.strip() for piece in GOOD.pieces])),
+]
+
+
+@pytest.mark.parametrize("response", [row[1] for row in FAKES], ids=[row[0] for row in FAKES])
+def test_responses_made_by_hand_are_read(response):
+    """A test of somebody's own need not build a wire: any usual stand-in for a response will do."""
+    assert rawchat.handle_response(response).text in ("Hi.", "Hello.")
+
+
+def test_a_stand_in_with_a_bad_status_raises():
+    """The status decides here, too."""
+    document = {"error": {"message": "slow down", "type": None, "code": None, "param": None}}
+    for response in (FakeResponse(429, json=lambda: document), unittest.mock.Mock(status_code=429, json=lambda: document)):
+        with pytest.raises(rawchat.RateLimitError, match="slow down"):
+            rawchat.handle_response(response)
+
+
+def test_stand_in_lines_are_chunks():
+    response = FakeResponse(iter_lines=lambda: [piece.strip() for piece in GOOD.pieces])
+    assert len(list(rawchat.iter_chunks(response))) == 4
+
+
+def test_a_patched_post_answers_the_client(monkeypatch):
+    """The client calls the Session's `post`, so that what patches it is heard."""
+    monkeypatch.setattr(requests.Session, "post", lambda self, url, **options: FakeResponse(json=lambda: completion("Hi.")))
+    assert rawchat.Client("k-12345678", "http://127.0.0.1:1/v1").chat("Hello").text == "Hi."

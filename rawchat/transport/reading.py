@@ -10,8 +10,9 @@ them.
 
 from __future__ import annotations
 
+import json
 from functools import partial
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 OLD_READ_BYTES = 65536
 
@@ -97,11 +98,62 @@ class _DoneReader(Reader):
 
 def reader_of(answer: Any) -> Reader:
     raw = answer.raw
-    if answer._content_consumed:  # type: ignore[attr-defined]
+    if answer._content_consumed:
         return _DoneReader(answer.content)
     if raw.chunked and raw.supports_chunked_reads():
         return _ChunkedReader(raw)
     return _Read1Reader(raw) if hasattr(raw, "read1") else _OldReader(raw)
+
+
+class StandIn:
+    """A response that never was on a wire: made by hand or by a mock, as in the tests of those who call us.
+
+    Of what `requests.Response` has it needs `status_code` and one of `content`, `text`, `json()` and `iter_lines()`.
+    """
+
+    _content_consumed = True
+
+    def __init__(self, answer: Any) -> None:
+        headers = getattr(answer, "headers", None)
+        self.headers = headers if isinstance(headers, Mapping) else {}
+        self.status_code = int(answer.status_code)
+        self.reason = _text_or(answer, "reason")
+        self.url = _text_or(answer, "url")
+        self.content = _content_of(answer)
+        self.raw = self  # where the headers are looked for
+        self.close: Callable[[], None] = getattr(answer, "close", nothing_to_close)
+
+
+def real_or_stand_in(answer: Any) -> Any:
+    """`answer` itself where it has a body on its way, else a stand-in that holds what it offers."""
+    real = isinstance(getattr(answer, "_content_consumed", None), bool) and getattr(answer, "raw", None) is not None
+    return answer if real else StandIn(answer)
+
+
+def _text_or(answer: Any, name: str, otherwise: str = "") -> str:
+    value = getattr(answer, name, None)
+    return value if isinstance(value, str) else otherwise
+
+
+def _content_of(answer: Any) -> bytes:
+    for name in ("content", "text"):
+        value = getattr(answer, name, None)
+        if isinstance(value, (bytes, str)) and value:
+            return value if isinstance(value, bytes) else value.encode("utf-8")
+    document = answer.json() if callable(getattr(answer, "json", None)) else None
+    if isinstance(document, (dict, list)):
+        return json.dumps(document).encode("utf-8")
+    lines = answer.iter_lines() if callable(getattr(answer, "iter_lines", None)) else ()
+    # Hand-made lines seldom have the blank ones between them; one too many does no harm.
+    return b"".join(_as_bytes(line) + b"\n\n" for line in (lines if isinstance(lines, Iterable) else ()))
+
+
+def _as_bytes(line: Any) -> bytes:
+    return line if isinstance(line, bytes) else str(line).encode("utf-8")
+
+
+def nothing_to_close() -> None:
+    """For stand-ins without a `close`."""
 
 
 def nothing_more() -> bytes:

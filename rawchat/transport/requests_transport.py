@@ -39,7 +39,15 @@ from ..protocol.errors import APIConnectionError
 from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
 from .failures import Trip, cause_to_show, check_headers, connection_error, explain, origin_of, peer_of, was_stale
-from .reading import header_pairs_of, nothing_more, raise_cancelled, raise_closed, reader_of, socket_of
+from .reading import (
+    header_pairs_of,
+    nothing_more,
+    raise_cancelled,
+    raise_closed,
+    reader_of,
+    real_or_stand_in,
+    socket_of,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -185,6 +193,7 @@ class RequestsResponse(Response):
     """
 
     def __init__(self, answer: requests.Response, call: Optional[Trip] = None) -> None:
+        answer = real_or_stand_in(answer)
         self._answer = answer
         self._raw = answer.raw
         self._socket = socket_of(self._raw)
