@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
 from .protocol.reply import Reply
+from .protocol.retry import Wait
 from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent, is_kept
 from .transport.base import Response, Transport
 
@@ -27,18 +28,52 @@ if TYPE_CHECKING:
     from .protocol.cost import CostTracker, Reservation
 
 
-class Sender:
+class Teller:
+    """What the loops of the sync and the async client share: the story for the listeners, the word on trying again."""
+
+    def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
+        self.listeners = tuple(listeners)
+        self.cost_tracker = cost_tracker
+        # Learned from refusals, so that later calls don't pay an extra round trip.
+        self.stream_options_refused = False
+        self.embedding_format: Optional[str] = "base64"  # None: none is asked for
+
+    def next_wait(self, call: Call, error: APIError) -> Wait:
+        """The wait before the next attempt; raises `error` where none is due. Tells the listeners which it is."""
+        # A throw of the dice without `random`, whose import costs more than a whole call.
+        dice = int.from_bytes(os.urandom(4), "big") / 2**32
+        wait = call.after(error, now_s=time.monotonic(), unix_s=time.time(), dice=dice)
+        if call.usage_refused:
+            self.stream_options_refused = True
+        self.emit_failed(call, error, final=wait is None)
+        if wait is None:
+            raise error
+        if self.listeners:
+            self.emit(Waiting(time.monotonic(), call.number, call.attempt, wait.seconds, wait.why))
+        return wait
+
+    def emit(self, event: WireEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def emit_failed(self, call: Call, error: APIError, *, final: bool) -> None:
+        call.complete(error)
+        if self.listeners:
+            self.emit(Failed(time.monotonic(), call.number, call.attempt, error, final))
+
+    def emit_done(self, call: Call, reply: Reply) -> None:
+        if self.listeners:
+            self.emit(Done(time.monotonic(), call.number, call.attempt, reply, reply.cost, reply.complete))
+
+
+class Sender(Teller):
     """A transport with its listeners and its tracker: all that driving a call needs. Safe to share between threads."""
 
     def __init__(
         self, transport: Transport, listeners: Iterable[Listener] = (), cost_tracker: Optional[CostTracker] = None
     ) -> None:
+        super().__init__(listeners, cost_tracker)
         self.transport = transport
-        self.listeners = tuple(listeners)
-        self.cost_tracker = cost_tracker
-        # Learned from a refusal, so that later calls don't pay an extra round trip.
-        self.stream_options_refused = False
-        self.embedding_format: Optional[str] = "base64"  # None: none is asked for
 
     def whole(self, call: Call, required: str = "choices") -> Reply:
         """Drive a call to its whole answer."""
@@ -125,32 +160,9 @@ class Sender:
 
     def again_or_raise(self, call: Call, error: APIError, wake: Optional[threading.Event] = None) -> None:
         """Wait for the next attempt, or raise `error` where none is due. `wake` ends the wait early."""
-        now_s = time.monotonic()
-        # A throw of the dice without `random`, whose import costs more than a whole call.
-        dice = int.from_bytes(os.urandom(4), "big") / 2**32
-        wait = call.after(error, now_s=now_s, unix_s=time.time(), dice=dice)
-        if call.usage_refused:
-            self.stream_options_refused = True
-        self.emit_failed(call, error, final=wait is None)
-        if wait is None:
-            raise error
-        if self.listeners:
-            self.emit(Waiting(time.monotonic(), call.number, call.attempt, wait.seconds, wait.why))
+        wait = self.next_wait(call, error)
         if wait.seconds > 0:
             self.transport.sleep(wait.seconds, wake)
-
-    def emit(self, event: WireEvent) -> None:
-        for listener in self.listeners:
-            listener(event)
-
-    def emit_failed(self, call: Call, error: APIError, *, final: bool) -> None:
-        call.complete(error)
-        if self.listeners:
-            self.emit(Failed(time.monotonic(), call.number, call.attempt, error, final))
-
-    def emit_done(self, call: Call, reply: Reply) -> None:
-        if self.listeners:
-            self.emit(Done(time.monotonic(), call.number, call.attempt, reply, reply.cost, reply.complete))
 
 
 class Bill:

@@ -17,9 +17,10 @@ import threading
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from .protocol.answer import Piece, StreamReader
-from .protocol.call import FINISH_GRACE_S, Call
-from .protocol.errors import APIConnectionError, APIError, APITimeoutError, StreamInterrupted
+from .protocol.answer import Piece
+from .protocol.call import Call
+from .protocol.errors import APIConnectionError, APIError
+from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
 from .protocol.wire import Chunked
@@ -29,9 +30,6 @@ from .transport.base import Response
 # After [DONE] only the end of the HTTP framing is still to come. A server that keeps it back for longer loses the
 # connection, not the caller's time.
 DRAIN_S = 0.25
-INFINITE_S = float("inf")
-# Sockets' timers are a little early at times.
-_TIMER_SLACK_S = 0.001
 
 
 class Stream:
@@ -45,7 +43,6 @@ class Stream:
         self._handed_out = False
         self._over = False
         self._failed = False
-        self._deadline = call.limits.deadline_at_s is not None
         self._wake = threading.Event()
         self._started_s = time.monotonic()
         self._first_text_s: Optional[float] = None
@@ -59,12 +56,8 @@ class Stream:
     def _begin(self, response: Response) -> None:
         """Start reading the answer of an attempt."""
         self._response = response
-        self._reader = StreamReader(
-            response.head.status, response.head.headers, choices=self._call.choices, attempts=self._call.attempt
-        )
-        self._quiet_since_s: Optional[float] = None  # since when nothing but comments and pings has come
-        self._finished_at_s: Optional[float] = None
-        self._limited = False  # whether the socket's timeout now differs from the call's read timeout
+        self._progress = StreamProgress(self._call, response.head)
+        self._reader = self._progress.reader
 
     # The three ways to look at it.
 
@@ -192,94 +185,29 @@ class Stream:
         self._failed = False
 
     def _read_attempt(self) -> Iterator[List[Piece]]:
-        reader, feed = self._reader, self._reader.feed
-        while True:
-            data = self._read_some()
-            pieces = feed(data) if data else []
-            over = reader.done or not data
-            if over:
-                pieces += reader.close()
+        progress, reader = self._progress, self._reader
+        while not progress.over:
+            pieces = progress.take(self._read_some(progress), time.monotonic())
             if pieces:
                 yield pieces
             if reader.error is not None:
                 raise reader.error
-            if over:
-                if reader.done:
-                    self._response.drain(DRAIN_S)
-                return
-            # The last piece settles it nearly always, and costs next to nothing to look at.
-            if (pieces and pieces[-1][1] is not None) or _brings_answer(pieces, reader):
-                self._quiet_since_s = None
-            elif self._quiet_since_s is None:
-                self._quiet_since_s = time.monotonic()
+        if reader.done:
+            self._response.drain(DRAIN_S)
 
-    def _read_some(self) -> bytes:
+    def _read_some(self, progress: StreamProgress) -> bytes:
         """The next bytes; b"" at the end, which after the last finish_reason may also be a break or silence."""
         try:
-            if self._limited or self._deadline or self._quiet_since_s is not None or self._reader.finished:
-                self._limit_read()
+            if progress.is_limited():
+                self._response.set_read_timeout(progress.limit_s(time.monotonic()))
             data = self._response.read_some()
         except APIConnectionError as error:
-            return self._break(error)
+            sharper = progress.broken(error, time.monotonic(), self._current_reply())
+            if sharper is None and not self.cancelled:
+                return b""
+            if sharper is None or sharper is error:
+                raise
+            raise sharper from error
         if data and self._sender.listeners:
             self._sender.emit(Chunked(time.monotonic(), self._call.number, self._call.attempt, data))
         return data
-
-    def _limit_read(self) -> None:
-        """Set the socket's timeout to what the deadline, the idle time and the grace after the finish leave."""
-        now_s = time.monotonic()
-        limits = self._call.limits
-        limit_s = limits.bounded(limits.read_s, now_s)
-        idle_left_s = self._idle_left_s(now_s)
-        if idle_left_s <= 0:
-            raise _timeout(self._idle_text())
-        if idle_left_s < INFINITE_S:
-            limit_s = idle_left_s if limit_s is None else min(limit_s, idle_left_s)
-        if self._reader.finished:
-            self._finished_at_s = self._finished_at_s or now_s
-            left_s = self._finished_at_s + FINISH_GRACE_S - now_s
-            if left_s <= 0:
-                raise _timeout("the server neither ended the stream nor said [DONE]")
-            limit_s = left_s if limit_s is None else min(limit_s, left_s)
-        self._limited = limit_s != limits.read_s
-        self._response.set_read_timeout(limit_s)
-
-    def _idle_left_s(self, now_s: float) -> float:
-        """Seconds until keep-alives alone have lasted too long."""
-        read_s = self._call.limits.read_s
-        return INFINITE_S if self._quiet_since_s is None or read_s is None else self._quiet_since_s + read_s - now_s
-
-    def _idle_text(self) -> str:
-        return f"nothing but keep-alives for {self._call.limits.read_s:g} s"
-
-    def _break(self, error: APIConnectionError) -> bytes:
-        """The body broke off. With every choice finished the answer is whole all the same; else it is an error."""
-        if self._reader.finished and not self.cancelled:
-            return b""
-        now_s = time.monotonic()
-        sharper = self._call.limits.sharpen(error, now_s)
-        if isinstance(error, APITimeoutError) and sharper is error and self._idle_left_s(now_s) <= _TIMER_SLACK_S:
-            error.message = self._idle_text()  # what the transport saw was only the rest of that time
-            error.args = (error.message,)
-        if not isinstance(sharper, APITimeoutError):
-            characters = len(self._reader.assembler.text)
-            sharper = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
-            sharper.phase = error.phase
-        self._call.struck_inside(sharper, self._response.head)
-        sharper.reply = self._current_reply()
-        if sharper is error:  # it has a cause of its own
-            raise error
-        raise sharper from error
-
-
-def _brings_answer(pieces: List[Piece], reader: StreamReader) -> bool:
-    """Whether a read brought a chunk, whole or in part. Only that counts as life: comments and pings come from proxies
-    that know nothing of the model.
-    """
-    return reader.inside_answer or any(piece[1] is not None for piece in pieces)
-
-
-def _timeout(text: str) -> APITimeoutError:
-    error = APITimeoutError(text)
-    error.phase = "body"
-    return error

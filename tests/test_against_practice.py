@@ -22,6 +22,7 @@ practice = module("lab.practice")
 faults = module("lab.faults")
 fault_table = module("lab.fault_table")
 requests_transport = module("transport.requests_transport")
+progress_module = module("protocol.progress")
 stream_module = module("stream")
 
 KEY = "sk-test-0123456789abcdef"
@@ -334,7 +335,7 @@ def hurry(monkeypatch):
     """Tiny time limits beyond those that a call can set."""
 
     def shorten():
-        monkeypatch.setattr(stream_module, "FINISH_GRACE_S", 0.03)
+        monkeypatch.setattr(progress_module, "FINISH_GRACE_S", 0.03)
         monkeypatch.setattr(stream_module, "DRAIN_S", 0.03)
 
     return shorten

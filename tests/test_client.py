@@ -13,7 +13,7 @@ from .scripts import GOOD, SCRIPTS, USAGE, completion, delta, failure, stream, w
 
 memory = module("transport.memory")
 requests_transport = module("transport.requests_transport")
-stream_module = module("stream")
+progress = module("protocol.progress")
 
 NO_JITTER = rawchat.RetryPolicy(jitter=0.0)
 KEY = "sk-test-0123456789abcdef"
@@ -92,7 +92,7 @@ def test_script(script, door, monkeypatch):
     """What the caller gets, how often the request was sent and how long was waited in between: all as the row says."""
     if script.name == "silence past the deadline" and door is over_memory:
         pytest.skip("a deadline needs a clock that runs")
-    monkeypatch.setattr(stream_module, "FINISH_GRACE_S", 0.05)
+    monkeypatch.setattr(progress, "FINISH_GRACE_S", 0.05)
     with door(script) as (transport, url):
         client = rawchat.Client(KEY, url, retry=NO_JITTER, transport=transport)
         events = []
