@@ -4,8 +4,8 @@
     A token is a piece of text that the model reads and writes as one ...      stdout
     gpt-4o-mini  12 in + 30 out tokens  $0.000020  0.8 s  stop                 stderr
 
-A conversation is the same over and over, with what was said before sent along. Knows nothing of arguments, environment
-or exit codes: `cli.py` hands it a client.
+A conversation is the same over and over, in a ChatSession that keeps up to `HISTORY` messages; a word after a slash is
+a row of TALK_COMMANDS. Knows nothing of arguments, environment or exit codes: `cli.py` hands it a client.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ import json
 import os
 import sys
 import time
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, TextIO
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, TextIO
 
 from .client import Client
-from .lab.terminal import columns_of, is_terminal, printable, terminal_columns, write_line
+from .lab.terminal import columns_of, cut, is_terminal, printable, terminal_columns, write_line
 from .lab.trace import causes_of
-from .protocol.errors import APIError, RawChatError
+from .protocol.errors import APIError, PayloadError, RawChatError
 from .protocol.redact import redact_text
-from .protocol.reply import Reply
+from .protocol.reply import Reply, text_of
+from .session import ChatSession, read_saved
+
+# Messages that a conversation keeps: more than anybody types. What the model's window cannot hold it says itself.
+HISTORY = 10_000
 
 
 def say(text: str) -> None:
@@ -46,7 +50,7 @@ class Answer(NamedTuple):
 
 
 class Talk:
-    """The messages so far, and the way to add a question and its answer.
+    """A ChatSession on the terminal: what is asked goes there, what is answered is printed.
 
     system      the system message, or None
     parameters  go into each request's body as they are
@@ -64,49 +68,37 @@ class Talk:
         as_json: bool = False,
         traced: bool = False,
     ) -> None:
-        self.client = client
+        body = dict(parameters or {})
+        self.session = ChatSession(client, system_prompt=system or None, max_history=HISTORY, extra_body=body)
         self.traced = traced
-        self.parameters = dict(parameters or {})
         self.whole = whole or as_json
         self.as_json = as_json
-        self.messages: List[Dict[str, Any]] = []
-        if system:
-            self.messages.append({"role": "system", "content": system})
 
     def ask(self, question: str) -> Answer:
-        """Prints the answer as it comes, then the bill. A question that failed leaves the messages as they were."""
-        asked = [*self.messages, {"role": "user", "content": question}]
+        """Prints the answer as it comes, then the bill. A question that failed leaves the conversation as it was, one
+        whose answer was stopped has what came of it.
+        """
         started_s = time.monotonic()
         printed = Printed(sys.stdout, held=self.traced and same_place(sys.stdout, sys.stderr))
+        stopped = False
         try:
-            answer = self._whole(asked, printed) if self.whole else self._streamed(asked, printed)
+            self._print_answer(question, printed)
+        except KeyboardInterrupt:
+            stopped = True
         finally:
             printed.end_line()
-        if answer.reply is not None and answer.reply.text:
-            self.messages = [*asked, {"role": "assistant", "content": answer.reply.text}]
-        say_fields(bill(answer, self.client.model, time.monotonic() - started_s))
+        answer = Answer(self.session.reply, stopped)
+        say_fields(bill(answer, self.session.model, time.monotonic() - started_s))
         return answer
 
-    def _whole(self, messages: List[Dict[str, Any]], printed: Printed) -> Answer:
-        try:
-            reply = self.client.chat(messages, extra_body=self.parameters)
-        except KeyboardInterrupt:
-            return Answer(None, stopped=True)
-        as_json = json.dumps(reply, ensure_ascii=False, indent=2) if self.as_json else ""
-        printed.write(as_json or reply.text or beside_text(reply))
-        return Answer(reply, stopped=False)
-
-    def _streamed(self, messages: List[Dict[str, Any]], printed: Printed) -> Answer:
-        stream = None
-        try:
-            with self.client.stream(messages, extra_body=self.parameters) as stream:
-                for text in stream:
-                    printed.write(text)
-        except KeyboardInterrupt:
-            return Answer(stream.reply if stream is not None else None, stopped=True)
-        if not stream.reply.text:
-            printed.write(beside_text(stream.reply))
-        return Answer(stream.reply, stopped=False)
+    def _print_answer(self, question: str, printed: Printed) -> None:
+        if self.as_json:
+            self.session.send(question)
+            printed.write(json.dumps(self.session.reply, ensure_ascii=False, indent=2))
+            return
+        self.session.send(question, not self.whole, printed.write)
+        if self.session.reply is not None and not self.session.reply.text:
+            printed.write(beside_text(self.session.reply))
 
 
 class Printed:
@@ -206,45 +198,128 @@ def converse(talk: Talk, *, verbose: bool = False, secrets: Sequence[str] = ()) 
     """Question and answer until Ctrl-D. An answer that fails or is stopped does not end the conversation."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - line editing and history, where Python has it (not on Windows)
-    say(f"{talk.client.model} at {talk.client.base_url}")
+    _tell_model(talk)
     say("/help lists the commands; Ctrl-C stops an answer, Ctrl-D ends.")
-    while True:
+    going_on = True
+    while going_on:
         try:
-            question = input("> ").strip()
-            name = question.partition(" ")[0]
-            if name in TALK_COMMANDS:
-                if not TALK_COMMANDS[name].run(talk):
-                    break
-            elif question.startswith("/"):
-                say(f"there is no {name}; /help lists the commands")
-            elif question:
-                talk.ask(question)
+            line = input("> ").strip()
+            if line.startswith("/"):
+                going_on = obey(talk, line)
+            elif line:
+                talk.ask(line)
         except EOFError:
             print()
-            break
+            going_on = False
         except KeyboardInterrupt:
             say("\nCtrl-D or /quit ends the conversation")
         except RawChatError as error:
             tell_error(error, verbose=verbose, secrets=secrets)
-    tracker = talk.client.cost_tracker
-    if tracker is not None and tracker.call_count > 1:
-        say(tracker.report())
+    if talk.session.cost_tracker.call_count > 1:
+        say(talk.session.cost_report())
 
 
 class TalkCommand(NamedTuple):
-    """One word after a slash. `run` returns whether the conversation goes on."""
+    """One word after a slash. `run` gets what follows it; only /quit ends the conversation.
 
+    argument   "" for none, "NAME" for one that is needed, "[NAME]" for one that may be left out
+    """
+
+    argument: str
     help: str
-    run: Callable[[Talk], bool]
+    run: Callable[[Talk, str], None]
 
 
-def _help(talk: Talk) -> bool:
-    for name, command in TALK_COMMANDS.items():
-        say(f"{name:8}{command.help}")
+def obey(talk: Talk, line: str) -> bool:
+    """Does what a line with a slash says; whether the conversation goes on."""
+    name, argument = (*line.split(None, 1), "")[:2]
+    command = TALK_COMMANDS.get(name)
+    if command is None:
+        say(f"there is no {name}; /help lists the commands")
+    elif argument and not command.argument:
+        say(f"{name} takes nothing after it")
+    elif not argument and command.argument and not command.argument.startswith("["):
+        say(f"{name} needs something after it: {name} {command.argument}")
+    else:
+        command.run(talk, argument)
+        return command.run is not _quit
     return True
 
 
+def _help(talk: Talk, argument: str) -> None:
+    for name, command in TALK_COMMANDS.items():
+        say(f"{f'{name} {command.argument}':16}{command.help}")
+
+
+def _quit(talk: Talk, argument: str) -> None:
+    """`obey` knows it."""
+
+
+def _tell_model(talk: Talk) -> None:
+    say(f"{talk.session.model} at {talk.session.client.base_url}")
+
+
+def _model(talk: Talk, name: str) -> None:
+    if name:
+        talk.session.model = name
+    _tell_model(talk)
+
+
+def _system(talk: Talk, text: str) -> None:
+    if text:
+        talk.session.system_prompt = None if text == "-" else text
+    say(f"system message: {talk.session.system_prompt or 'none'}")
+
+
+def _cost(talk: Talk, argument: str) -> None:
+    say(talk.session.cost_report(per_model=True))
+
+
+def _undo(talk: Talk, argument: str) -> None:
+    question = talk.session.undo()
+    excerpt = cut(" ".join(text_of(question).split()), 60)
+    say("there is nothing to take back" if question is None else f"taken back: {excerpt}")
+
+
+@contextlib.contextmanager
+def _told_in_a_line(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        say(f"{path}: {error.strerror or error}")
+    except PayloadError as error:
+        say(error.message)
+
+
+def _save(talk: Talk, argument: str) -> None:
+    path = os.path.expanduser(argument)
+    with _told_in_a_line(path):
+        if os.path.exists(path):
+            read_saved(path)  # a mistyped name must not cost somebody a file of another kind
+        talk.session.save(path)
+        say(f"{_count(talk)} saved to {path}")
+
+
+def _load(talk: Talk, argument: str) -> None:
+    path = os.path.expanduser(argument)
+    with _told_in_a_line(path):
+        talk.session.load(path)
+        say(f"{_count(talk)} loaded from {path}")
+        _tell_model(talk)
+
+
+def _count(talk: Talk) -> str:
+    count = len(talk.session.messages)
+    return f"{count} message" + "s" * (count != 1)
+
+
 TALK_COMMANDS: Dict[str, TalkCommand] = {
-    "/help": TalkCommand("this list", _help),
-    "/quit": TalkCommand("ends the conversation, as Ctrl-D does", lambda talk: False),
+    "/save": TalkCommand("FILE", "writes the conversation to a file", _save),
+    "/load": TalkCommand("FILE", "goes on with one that was saved", _load),
+    "/cost": TalkCommand("", "what it has cost so far", _cost),
+    "/system": TalkCommand("[TEXT]", "shows the system message, or sets it; - removes it", _system),
+    "/model": TalkCommand("[NAME]", "shows the model, or changes it", _model),
+    "/undo": TalkCommand("", "takes the last question and its answer back", _undo),
+    "/help": TalkCommand("", "this list", _help),
+    "/quit": TalkCommand("", "ends the conversation, as Ctrl-D does", _quit),
 }
