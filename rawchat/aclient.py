@@ -14,14 +14,14 @@ host names).
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from .asender import AnyTransport, AsyncApiKey, AsyncSender, CallLimiter, KeySource, open_async_transport
 from .astream import AsyncStream
-from .client import Messages, _kind, _no_stream
+from .client import Messages, refuse_stream
 from .protocol.call import Call
-from .protocol.errors import PayloadError, RawChatError
-from .protocol.payload import build_messages, build_payload
+from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
+from .protocol.payload import build_messages, build_payload, kind_of
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -30,6 +30,7 @@ from .transport.async_base import AsyncTransport
 
 if TYPE_CHECKING:
     from .protocol.cost import CostTracker
+    from .protocol.embedding import Embeddings
 
 
 class AsyncClient:
@@ -199,7 +200,7 @@ class AsyncClient:
         **parameters: Any,
     ) -> Reply:
         """Ask and wait for the whole answer; see `Client.chat`."""
-        _no_stream(parameters)
+        refuse_stream(parameters)
         payload = build_payload(
             build_messages(messages), model=model or self.model, parameters=parameters, extra_body=extra_body
         )
@@ -220,7 +221,7 @@ class AsyncClient:
         **parameters: Any,
     ) -> AsyncStream:
         """Ask and get the answer as it is written: `async with` (or `await`) sends it. See `Client.stream`."""
-        _no_stream(parameters)
+        refuse_stream(parameters)
         asked = "stream_options" in parameters
         payload = build_payload(
             build_messages(messages),
@@ -246,13 +247,58 @@ class AsyncClient:
         extra_headers, extra_query, timeout, deadline, max_retries.
         """
         if not isinstance(payload, Mapping):
-            raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {_kind(payload)}")
+            raise PayloadError(
+                f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}"
+            )
         body, chosen = dict(payload), Options(**options)
 
         def make_call() -> Call:
             return self.settings.call("POST", "chat/completions", body, chosen)
 
         return await (AsyncStream(self._sender, make_call) if body.get("stream") else self._sender.whole(make_call))
+
+    async def parse(
+        self, messages: Messages, type_or_schema: Any, *, model: Optional[str] = None, **parameters: Any
+    ) -> Reply:
+        """Ask for an answer of one form; `reply.parsed` is the value. See `Client.parse`."""
+        from .protocol.parse import form_of, parsed_value
+
+        form = form_of(type_or_schema, parameters)
+        reply = await self.chat(messages, model=model, response_format=form.response_format, **parameters)
+        reply.parsed = parsed_value(reply, form)
+        return reply
+
+    async def embed(
+        self,
+        texts: Any,
+        *,
+        model: str = "text-embedding-3-small",
+        dimensions: Optional[int] = None,
+        batch_size: Optional[int] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+        **options: Any,
+    ) -> Embeddings:
+        """The vectors of texts, in their order. See `Client.embed`; several requests go out one after the other."""
+        from .embedding_plan import EmbeddingPlan
+
+        plan = EmbeddingPlan(
+            self.settings,
+            self._sender,
+            texts,
+            model=model,
+            dimensions=dimensions,
+            batch_size=batch_size,
+            extra_body=extra_body,
+            options=options,
+        )
+        for part in plan.parts():
+            call = plan.call(part)
+            try:
+                plan.add(call, await self._sender.whole(_made(call), "data"), part)
+            except (APIError, BudgetExceeded) as error:
+                plan.keep(error)
+                raise
+        return plan.found
 
     async def models(self, **options: Any) -> Reply:
         """The models the server offers: a Reply whose ["data"] is a list of {"id": ...}."""
@@ -286,7 +332,9 @@ class AsyncClient:
         `prompts`, which may be a generator, and as many tasks work as there are places, however long the list is.
         """
         if isinstance(prompts, (str, bytes, Mapping)):
-            raise PayloadError(f"prompts is a list of prompts, not {_kind(prompts)}; for a single one there is chat()")
+            raise PayloadError(
+                f"prompts is a list of prompts, not {kind_of(prompts)}; for a single one there is chat()"
+            )
         waiting = iter(prompts)
         answers: Dict[int, Union[Reply, RawChatError]] = {}
         taken = 0
@@ -308,6 +356,11 @@ class AsyncClient:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
         return [answers[number] for number in range(taken)]
+
+
+def _made(call: Call) -> Callable[[], Call]:
+    """A call that is made already, for a sender that makes its calls when their turn comes."""
+    return lambda: call
 
 
 def _key_source(api_key: AsyncApiKey) -> Tuple[ApiKey, Optional[KeySource]]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
-from .protocol.errors import PayloadError
-from .protocol.payload import build_messages, build_payload
+from .protocol.errors import APIError, BudgetExceeded, PayloadError
+from .protocol.payload import build_messages, build_payload, kind_of
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -23,6 +23,7 @@ from .transport.base import Transport
 
 if TYPE_CHECKING:
     from .protocol.cost import CostTracker
+    from .protocol.embedding import Embeddings
 
 Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
@@ -185,7 +186,7 @@ class Client:
         `messages` is a string, a message dict or a list of them; `parameters` go into the body as they are, known to
         us or not, and None leaves one out. Raises PayloadError before sending, else an APIError.
         """
-        _no_stream(parameters)
+        refuse_stream(parameters)
         payload = build_payload(
             build_messages(messages), model=model or self.model, parameters=parameters, extra_body=extra_body
         )
@@ -209,7 +210,7 @@ class Client:
 
         Usage is asked for by default; a server that refuses the option is asked again without it.
         """
-        _no_stream(parameters)
+        refuse_stream(parameters)
         ours = "stream_options" not in parameters and not self._sender.stream_options_refused
         if ours:
             parameters["stream_options"] = {"include_usage": True}
@@ -232,9 +233,70 @@ class Client:
         deadline, max_retries.
         """
         if not isinstance(payload, Mapping):
-            raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {_kind(payload)}")
+            raise PayloadError(
+                f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}"
+            )
         call = self.settings.call("POST", "chat/completions", dict(payload), Options(**options))
         return Stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
+
+    def parse(
+        self, messages: Messages, type_or_schema: Any, *, model: Optional[str] = None, **parameters: Any
+    ) -> Reply:
+        """Ask for an answer of one form; `reply.parsed` is the value (API reference: "Structured outputs").
+
+        The form is a dataclass, TypedDict, NamedTuple, Enum, Literal, Union, a list of those, a pydantic model, a JSON
+        schema as a dict, or what `format_of` makes of one. Parameters and options are chat()'s. `parsed` is None where
+        the model called tools instead of answering. Raises as chat() does, and for an answer that has no such value
+        SchemaMismatch (with the path), RefusalError, LengthFinishReasonError, ContentFilterFinishReasonError, each
+        with `.reply`.
+        """
+        # Here and in `embed` at first use: most programs need neither, and all would pay for the import.
+        from .protocol.parse import form_of, parsed_value
+
+        form = form_of(type_or_schema, parameters)
+        reply = self.chat(messages, model=model, response_format=form.response_format, **parameters)
+        reply.parsed = parsed_value(reply, form)
+        return reply
+
+    def embed(
+        self,
+        texts: Any,
+        *,
+        model: str = "text-embedding-3-small",
+        dimensions: Optional[int] = None,
+        batch_size: Optional[int] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+        **options: Any,
+    ) -> Embeddings:
+        """The vectors of texts (or of lists of tokens), in their order (API reference: "Create embeddings").
+
+        One text gives a list of one. More than a server takes at once goes out in several requests, of at most
+        `batch_size` texts, and `deadline` bounds them all. Asks for base64, which a server that can't do may refuse or
+        ignore. `options` are those of chat(); any other name is a parameter and goes into the body.
+
+        Raises PayloadError before sending, InvalidResponseError where the vectors are not one for each text, else as
+        chat(); what earlier requests had brought is then in the error's `reply`.
+        """
+        from .embedding_plan import EmbeddingPlan
+
+        plan = EmbeddingPlan(
+            self.settings,
+            self._sender,
+            texts,
+            model=model,
+            dimensions=dimensions,
+            batch_size=batch_size,
+            extra_body=extra_body,
+            options=options,
+        )
+        for part in plan.parts():
+            call = plan.call(part)
+            try:
+                plan.add(call, self._sender.whole(call, "data"), part)
+            except (APIError, BudgetExceeded) as error:
+                plan.keep(error)
+                raise
+        return plan.found
 
     def models(self, **options: Any) -> Reply:
         """The models the server offers: a Reply whose ["data"] is a list of {"id": ...} (API reference: "List
@@ -243,22 +305,28 @@ class Client:
         return self.request("GET", "models", required="data", **options)
 
     def request(
-        self, method: str, path: str, payload: Optional[Mapping[str, Any]] = None, *, required: str = "", **options: Any
+        self,
+        method: str,
+        path: str,
+        payload: Optional[Mapping[str, Any]] = None,
+        *,
+        required: str = "",
+        body: Optional[bytes] = None,
+        content_type: str = "application/json",
+        **options: Any,
     ) -> Reply:
         """Any other JSON endpoint below base_url, with the same retries, limits and errors.
 
-        `required` names a key of the answer that must hold a list, or "" for no such check.
+        `required` names a key of the answer that must hold a list, or "" for no such check. `body`, of that
+        `content_type`, goes out as it is in place of a payload: an uploaded file.
         """
-        body = None if payload is None else dict(payload)
-        return self._sender.whole(self.settings.call(method, path, body, Options(**options)), required)
+        document, chosen = None if payload is None else dict(payload), Options(**options)
+        call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
+        return self._sender.whole(call, required)
 
 
-def _no_stream(parameters: Dict[str, Any]) -> None:
+def refuse_stream(parameters: Dict[str, Any]) -> None:
     if "stream" in parameters:
         raise PayloadError(
             "chat() gives the whole answer and stream() the pieces: call the one you want without stream="
         )
-
-
-def _kind(value: Any) -> str:
-    return f"a {type(value).__name__}"

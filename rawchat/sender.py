@@ -184,7 +184,6 @@ class Bill:
         if not self._model:
             return  # a list of models, an uploaded file: nothing that is paid by the token
         if is_kept(reply.headers):
-            self.release()
             reply.cost = 0.0  # a cache of ours had it: it was paid, and counted, when it came
         elif self._tracker is None:
             from .protocol.cost import response_cost_usd

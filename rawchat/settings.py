@@ -164,11 +164,17 @@ class Settings:
         options: Options,
         *,
         optional_usage: bool = False,
+        body: Optional[bytes] = None,
+        content_type: str = "application/json",
     ) -> Call:
-        """One call to `path` below base_url, checked and encoded. Raises PayloadError for what cannot be sent."""
+        """One call to `path` below base_url, checked and encoded. Raises PayloadError for what cannot be sent.
+
+        `body`, of that `content_type`, goes out as it is in place of a payload: an uploaded file.
+        """
         stream = bool(payload and payload.get("stream"))
         request_id = os.urandom(12).hex()
         url = self._url(path, payload, options)
+        typed = {} if body is None else {"Content-Type": content_type}
 
         def make_headers(attempt: int) -> HeaderPairs:
             return build_headers(
@@ -181,8 +187,8 @@ class Settings:
                 # together.
                 request_id=f"{request_id}-{attempt}",
                 stream=stream,
-                has_body=payload is not None,
-                extra=(self.headers, options.extra_headers or {}),
+                has_body=payload is not None or body is not None,
+                extra=(typed, self.headers, options.extra_headers or {}),
             )
 
         connect_s, read_s = check_timeout(self._chosen(options, "timeout"))
@@ -197,6 +203,7 @@ class Settings:
             max_retries=check_max_retries(self._chosen(options, "max_retries")),
             limits=Limits(connect_s, read_s, deadline_s, time.monotonic()),
             optional_usage=optional_usage,
+            body=body,
         )
 
     def _chosen(self, options: Options, name: str) -> Any:

@@ -170,10 +170,27 @@ REFUSALS = [
 def test_a_refusal_of_stream_options_is_recognised(name, number, body, expected):
     """From the verdict and from the error alike; another complaint is none."""
     verdict = status.classify(number, {}, json.dumps(body).encode())
-    assert hints.refuses_stream_options(verdict) is expected
-    assert hints.refuses_stream_options(status.error_from(verdict)) is expected
+    assert hints.refuses_option(verdict, "stream_options") is expected
+    assert hints.refuses_option(status.error_from(verdict), "stream_options") is expected
 
 
 def test_a_connection_error_refuses_nothing():
     """An error without a status or a param is looked at without complaint."""
-    assert hints.refuses_stream_options(errors.APIConnectionError("stream_options")) is False
+    assert hints.refuses_option(errors.APIConnectionError("stream_options"), "stream_options") is False
+
+
+ENCODING_REFUSALS = [
+    ("pydantic's, by place", 422, {"detail": [{"loc": ["body", "encoding_format"], "msg": "Input should be 'float'"}]}, True),
+    ("serde's, by value", 422, {"error": {"message": "unknown variant `base64`, expected `float`"}}, True),
+    ("in words", 400, {"error": {"message": "This encoding format is not supported."}}, True),
+    ("by param", 400, {"error": {"message": "bad value", "param": "encoding_format"}}, True),
+    ("another complaint", 400, {"error": {"message": "This model has no dimensions", "param": "dimensions"}}, False),
+    ("another status", 429, {"error": {"message": "encoding_format"}}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, number, body, expected", ENCODING_REFUSALS, ids=[row[0] for row in ENCODING_REFUSALS])
+def test_a_refusal_of_base64_is_recognised(name, number, body, expected):
+    """Embeddings are asked for in base64; who cannot do that says so in one of these ways."""
+    verdict = status.classify(number, {}, json.dumps(body).encode())
+    assert hints.refuses_option(verdict, "encoding_format") is expected

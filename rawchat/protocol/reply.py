@@ -43,7 +43,7 @@ _OPTIONAL: Dict[str, frozenset[str]] = {
 }
 # Where people coming from elsewhere look for it, and where it is.
 _ELSEWHERE = {"content": "text", "output_text": "text", "role": "message", "delta": "text", "function_call": "message"}
-_META = frozenset(["request_id", "attempts", "cost", "headers", "elapsed_s", "first_text_s", "complete"])
+_META = frozenset(["request_id", "attempts", "cost", "headers", "elapsed_s", "first_text_s", "complete", "parsed"])
 _REASONING = ("reasoning_content", "reasoning")
 _NEED_NO_CONTENT = frozenset(["tool_calls", "function_call", "audio", "refusal"])
 
@@ -107,6 +107,7 @@ class Reply(Fields):
     elapsed_s       seconds from the first send to the end of the answer, or None
     first_text_s    seconds to the first text of a stream, or None
     complete        False for what a broken or abandoned stream left behind
+    parsed          the answer as a value of the type that was asked for (Client.parse), else None
     """
 
     request_id: Optional[str] = None
@@ -116,6 +117,7 @@ class Reply(Fields):
     elapsed_s: Optional[float] = None
     first_text_s: Optional[float] = None
     complete: bool = True
+    parsed: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _META:

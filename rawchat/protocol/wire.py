@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 HeaderPairs = Tuple[Tuple[str, str], ...]
 
+# The header with which a cache on this side marks an answer it had kept: nothing was sent, so nothing is to be paid.
+# Not X-Cache, which proxies and CDNs on the way set as they like.
+KEPT_HEADER = ("X-Client-Cache", "hit")
+
 
 class Headers(Mapping[str, str]):
     """Header pairs in the order and case they crossed the wire, read without regard to case (RFC 9110 section 5.1).
@@ -72,6 +76,12 @@ class Headers(Mapping[str, str]):
         from .redact import redact_headers
 
         return f"Headers({redact_headers(self.pairs)!r})"
+
+
+def is_kept(headers: Optional[Mapping[str, str]]) -> bool:
+    """Whether an answer with these headers comes from a cache on this side, and cost nothing."""
+    name, value = KEPT_HEADER
+    return headers is not None and headers.get(name) == value
 
 
 class Request(NamedTuple):

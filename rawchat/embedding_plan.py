@@ -1,0 +1,79 @@
+"""What `embed` sends, step by step: batches within the server's limit, base64 asked for, one deadline for all of them.
+
+    plan = EmbeddingPlan(settings, sender, texts, ...)
+    for part in plan.parts():
+        call = plan.call(part)
+        plan.add(call, <the reply to it>, part)       POST /v1/embeddings, by whichever loop
+    plan.found                                        the vectors, in the order of the texts
+
+Shared by the sync and the async client, which differ only in how a call is driven. Sends nothing itself; what comes
+back is read in `protocol/embedding.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Mapping, Optional
+
+from .protocol.call import Call, Limits
+from .protocol.embedding import MOST_INPUTS, NUMBER_FORMATS, Embeddings, batches, check_inputs
+from .protocol.errors import PayloadError
+from .protocol.reply import Reply
+from .sender import Teller
+from .settings import Options, Settings
+
+
+class EmbeddingPlan:
+    """One use of `embed`. Raises PayloadError at once for texts that cannot be sent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        teller: Teller,
+        texts: Any,
+        *,
+        model: str,
+        dimensions: Optional[int],
+        batch_size: Optional[int],
+        extra_body: Optional[Mapping[str, Any]],
+        options: Mapping[str, Any],
+    ) -> None:
+        if "input" in options:
+            raise PayloadError("the texts are embed()'s first argument, not input=", path="input")
+        self.found = Embeddings(model)
+        self._settings = settings
+        self._teller = teller
+        self._texts = check_inputs(texts)
+        self._batch_size = MOST_INPUTS if batch_size is None else batch_size
+        self._options = Options(**{name: options[name] for name in Options._fields if name in options})
+        parameters = {name: value for name, value in options.items() if name not in Options._fields}
+        self._payload = {"model": model, "input": [], "dimensions": dimensions, **parameters}
+        self._extra_body = dict(extra_body or {})
+        # A caller who names a format of the numbers gets that one.
+        self._ours = NUMBER_FORMATS.isdisjoint(self._payload) and NUMBER_FORMATS.isdisjoint(self._extra_body)
+        self._limits: Optional[Limits] = None
+
+    def parts(self) -> Iterator[List[Any]]:
+        """The texts, as many at a time as one request takes."""
+        return iter(batches(self._texts, self._batch_size))
+
+    def call(self, part: List[Any]) -> Call:
+        """The call for one part."""
+        payload = {**self._payload, "input": part}
+        if self._ours:
+            payload["encoding_format"] = self._teller.embedding_format
+        given = {name: value for name, value in payload.items() if value is not None}
+        call = self._settings.call("POST", "embeddings", {**given, **self._extra_body}, self._options)
+        self._limits = call.limits = self._limits or call.limits
+        if self._ours:
+            call.instead["encoding_format"] = ["float", None]
+        return call
+
+    def add(self, call: Call, reply: Reply, part: List[Any]) -> None:
+        """Take in the reply; a format the server refused is not asked for again."""
+        self.found.add(reply, len(part))
+        if "encoding_format" in call.refused:
+            self._teller.embedding_format = (call.payload or {}).get("encoding_format")
+
+    def keep(self, error: Any) -> None:
+        """Give an error what earlier parts had brought."""
+        error.reply = self.found if self.found else error.reply
