@@ -5,6 +5,7 @@
     rawchat chat                             on a terminal: a conversation
     rawchat practice                         a server to try things on, without key or network
     rawchat price gpt-4o-mini 1000 500       what a call costs
+    rawchat batch run in.jsonl -o out.jsonl  a file of requests, many at once; run again, it goes on
 
 Each command is a row of COMMANDS. Does no work of its own: an answer, a price, a practice server come from the module
 named after them. Text goes to stdout as it comes; everything about it (bill, retries, errors, trace) goes to stderr, so
@@ -23,6 +24,7 @@ import warnings
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
 
 from ._version import __version__
+from .batch_command import add_actions, run_action
 from .client import Client
 from .lab.terminal import is_terminal, printable
 from .lab.trace import RetryNotice, Trace
@@ -431,9 +433,18 @@ def run_price(options: argparse.Namespace) -> int:
     return 0
 
 
+def add_batch_arguments(parser: argparse.ArgumentParser) -> None:
+    add_actions(parser, add_server_arguments)
+
+
+def run_batch_action(options: argparse.Namespace) -> int:
+    return run_action(options, opened_client)
+
+
 COMMANDS: Dict[str, Command] = {
     "chat": Command("ask a model, once or in a conversation", add_chat_arguments, run_chat),
     "models": Command("list the models that the server offers", add_models_arguments, run_models),
+    "batch": Command("a file of requests, many at once, resumable", add_batch_arguments, run_batch_action),
     "practice": Command(
         "a server to try things on: no key, no network, faults on request", add_practice_arguments, run_practice
     ),
