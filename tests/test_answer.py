@@ -193,6 +193,10 @@ def test_other_endpoints_are_judged_by_their_own_key():
 
     assert answer.read_answer(200, JSON, models, required="data")["data"] == []
     assert answer.read_answer(200, JSON, b'{"id": "file-1"}', required="")["id"] == "file-1"
+    failed_batch = body({"id": "b", "object": "batch", "status": "failed", "errors": {"data": [{"message": "line 3"}]}})
+    assert answer.read_answer(200, JSON, failed_batch, required="")["status"] == "failed"
+    with pytest.raises(rawchat.APIError, match="upstream says no"):
+        answer.read_answer(200, JSON, body(error_in(502)), required="")
     with pytest.raises(rawchat.InvalidResponseError, match='"data" is missing'):
         answer.read_answer(200, JSON, b"{}", required="data")
 

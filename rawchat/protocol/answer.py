@@ -52,7 +52,7 @@ def read_answer(
         kind = headers.get("content-type") or "no Content-Type"
         what = f"the server answered {status} with something that is not JSON ({kind}, {len(body)} bytes)"
         raise _invalid(what, body=body, **facts) from problem
-    error = find_error(document)
+    error = None if not required and _names_itself(document) else find_error(document)
     if error is not None:
         raise error_from(classify_error(error, whole=document), headers=headers, attempts=attempts)
     problem_text = _problem(document, required)
@@ -88,6 +88,11 @@ def _decode(text: str) -> Any:
         if text[end:].strip() == "data: [DONE]":
             return document
         raise
+
+
+def _names_itself(document: Any) -> bool:
+    """Whether a document says what it is, and that it is no error: a failed batch is a batch with an `errors` field."""
+    return isinstance(document, dict) and document.get("object") not in (None, "error")
 
 
 def _problem(document: Any, required: str) -> str:
