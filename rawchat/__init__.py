@@ -13,7 +13,12 @@ from ._version import __version__ as __version__
 
 TYPE_CHECKING = False  # type checkers take it for true; `typing` alone would cost more than all the rest of the import
 if TYPE_CHECKING:
+    from .aclient import AsyncClient as AsyncClient
+    from .astream import AsyncStream as AsyncStream
+    from .batch import BatchRun as BatchRun, run_batch as run_batch
+    from .cache import CachingTransport as CachingTransport, EmbeddingCache as EmbeddingCache
     from .client import Client as Client
+    from .exact import count_tokens as count_tokens
     from .parts import (
         handle_response as handle_response,
         iter_chunks as iter_chunks,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
         cost_of as cost_of,
         estimate_cost as estimate_cost,
     )
+    from .protocol.embedding import Embeddings as Embeddings
     from .protocol.errors import (
         APIConnectionError as APIConnectionError,
         APIError as APIError,
@@ -37,19 +43,28 @@ if TYPE_CHECKING:
         BudgetExceeded as BudgetExceeded,
         CassetteMiss as CassetteMiss,
         ConflictError as ConflictError,
+        ContentFilterFinishReasonError as ContentFilterFinishReasonError,
         DeadlineExceeded as DeadlineExceeded,
         InternalServerError as InternalServerError,
         InvalidResponseError as InvalidResponseError,
+        LengthFinishReasonError as LengthFinishReasonError,
         NotFoundError as NotFoundError,
         PayloadError as PayloadError,
         PermissionDeniedError as PermissionDeniedError,
         QuotaExceededError as QuotaExceededError,
         RateLimitError as RateLimitError,
         RawChatError as RawChatError,
+        RefusalError as RefusalError,
+        SchemaMismatch as SchemaMismatch,
         StreamInterrupted as StreamInterrupted,
         UnknownPrice as UnknownPrice,
         UnknownPriceWarning as UnknownPriceWarning,
         UnprocessableEntityError as UnprocessableEntityError,
+    )
+    from .protocol.history import (
+        format_messages as format_messages,
+        last_messages as last_messages,
+        trim_messages as trim_messages,
     )
     from .protocol.reply import Reply as Reply
     from .protocol.retry import (
@@ -59,8 +74,11 @@ if TYPE_CHECKING:
         parse_retry_after as parse_retry_after,
         rate_limits as rate_limits,
     )
+    from .protocol.schema import tool_schema as tool_schema
+    from .protocol.similarity import cosine_similarity as cosine_similarity, nearest as nearest
     from .protocol.sse import Event as Event, SSEDecoder as SSEDecoder
     from .protocol.status import Verdict as Verdict, classify as classify
+    from .protocol.tokens import estimate_tokens as estimate_tokens
     from .protocol.wire import (
         Chunked as Chunked,
         Done as Done,
@@ -73,27 +91,49 @@ if TYPE_CHECKING:
         Waiting as Waiting,
         WireEvent as WireEvent,
     )
+    from .session import ChatSession as ChatSession
     from .stream import Stream as Stream
+    from .tools import (
+        ToolCallRecord as ToolCallRecord,
+        ToolRun as ToolRun,
+        run_tools as run_tools,
+        run_tools_async as run_tools_async,
+    )
+    from .transport.async_base import AsyncTransport as AsyncTransport, InlineTransport as InlineTransport
     from .transport.base import Transport as Transport
     from .transport.memory import MemoryTransport as MemoryTransport
 
 _HOMES = {
+    "aclient": "AsyncClient",
+    "astream": "AsyncStream",
+    "batch": "BatchRun run_batch",
+    "cache": "CachingTransport EmbeddingCache",
     "client": "Client",
+    "exact": "count_tokens",
     "parts": "handle_response iter_chunks iter_events robust_chat",
     "protocol.chunks": "ChunkAssembler",
     "protocol.cost": "CostTracker Price cost_of estimate_cost",
+    "protocol.embedding": "Embeddings",
     "protocol.errors": (
         "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError "
-        "BudgetExceeded CassetteMiss ConflictError DeadlineExceeded InternalServerError InvalidResponseError "
-        "NotFoundError PayloadError PermissionDeniedError QuotaExceededError RateLimitError RawChatError "
+        "BudgetExceeded CassetteMiss ConflictError ContentFilterFinishReasonError DeadlineExceeded "
+        "InternalServerError InvalidResponseError LengthFinishReasonError NotFoundError PayloadError "
+        "PermissionDeniedError QuotaExceededError RateLimitError RawChatError RefusalError SchemaMismatch "
         "StreamInterrupted UnknownPrice UnknownPriceWarning UnprocessableEntityError "
     ),
+    "protocol.history": "format_messages last_messages trim_messages",
     "protocol.reply": "Reply",
     "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after rate_limits",
+    "protocol.schema": "tool_schema",
+    "protocol.similarity": "cosine_similarity nearest",
     "protocol.sse": "Event SSEDecoder",
     "protocol.status": "Verdict classify",
+    "protocol.tokens": "estimate_tokens",
     "protocol.wire": "Chunked Done Failed Headers Received Request ResponseHead Sending Waiting WireEvent",
+    "session": "ChatSession",
     "stream": "Stream",
+    "tools": "ToolCallRecord ToolRun run_tools run_tools_async",
+    "transport.async_base": "AsyncTransport InlineTransport",
     "transport.base": "Transport",
     "transport.memory": "MemoryTransport",
 }

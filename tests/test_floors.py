@@ -23,12 +23,18 @@ floors = load(TOP / "scripts" / "floors.py")
 # Test files that mirror no module of their own -> what they are about.
 SUITES_OF_THEIR_OWN = {
     "test_against_practice.py": "the client and the practice server, end to end",
+    "test_embed.py": "Client.embed",
+    "test_examples.py": "the programs in scripts/examples/",
     "test_exports.py": "what the package offers",
     "test_floors.py": "this list",
     "test_light_imports.py": "what importing costs",
     "test_quirks.py": "what real servers do, from the bytes to the caller",
     "test_readme.py": "every block of the README",
+    "test_reasoning.py": "reasoning models, end to end",
     "test_scripts.py": "the scripts of the project",
+    "test_sdk.py": "the openai package's shape, and where it is not followed",
+    "test_sdk_programs.py": "programs for the openai package, under both names",
+    "test_sdk_scripts.py": "the table of scripts over that shape",
 }
 
 

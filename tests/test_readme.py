@@ -21,7 +21,7 @@ LINES = [line[2:] for kind, text in BLOCKS if kind == "console" for line in text
 
 def test_every_block_has_a_kind_that_is_run():
     """A block of another kind would not be tested."""
-    assert {kind for kind, _ in BLOCKS} == {"python", "console"}
+    assert {kind for kind, _ in BLOCKS} == {"python", "console", "jsonl"}
     assert README.count("```") == 2 * len(BLOCKS)
 
 
@@ -44,8 +44,10 @@ def test_python_blocks_run_in_order(practice, monkeypatch):
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("rawchat ")])
-def test_console_lines_run(line, capsys, monkeypatch):
-    """Each command of the README ends well and says something."""
+def test_console_lines_run(line, capsys, monkeypatch, tmp_path):
+    """Each command of the README ends well and says something; the file that it shows is there."""
+    (tmp_path / "in.jsonl").write_text("".join(text for kind, text in BLOCKS if kind == "jsonl"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     code = module("cli").main(shlex.split(line)[1:])
     said = capsys.readouterr()
