@@ -68,7 +68,7 @@ _ASCII = r"""
   | [ ](?=[0-9]) | [0-9]{1,3}                     # a number does not swallow the space before it
   | ([!-/:-@\[-`{-~ ])\1{3,63}                    # ------------
   | [!-/:-@\[-`{-~]{1,2}[\r\n]*                   # ": and ), with the end of the line
-  | [ \t]*[\r\n]{1,16} | [ \t]{2,64}
+  | [ \t]{0,64}[\r\n]{1,16} | [ \t]{2,64}
 """
 _NOT_ASCII = "[^\x00-\x7f]+"
 
