@@ -157,7 +157,10 @@ def test_responses_made_by_hand_are_read(response):
 def test_a_stand_in_with_a_bad_status_raises():
     """The status decides here, too."""
     document = {"error": {"message": "slow down", "type": None, "code": None, "param": None}}
-    for response in (FakeResponse(429, json=lambda: document), unittest.mock.Mock(status_code=429, json=lambda: document)):
+    for response in (
+        FakeResponse(429, json=lambda: document),
+        unittest.mock.Mock(status_code=429, json=lambda: document),
+    ):
         with pytest.raises(rawchat.RateLimitError, match="slow down"):
             rawchat.handle_response(response)
 
@@ -169,5 +172,7 @@ def test_stand_in_lines_are_chunks():
 
 def test_a_patched_post_answers_the_client(monkeypatch):
     """The client calls the Session's `post`, so that what patches it is heard."""
-    monkeypatch.setattr(requests.Session, "post", lambda self, url, **options: FakeResponse(json=lambda: completion("Hi.")))
+    monkeypatch.setattr(
+        requests.Session, "post", lambda self, url, **options: FakeResponse(json=lambda: completion("Hi."))
+    )
     assert rawchat.Client("k-12345678", "http://127.0.0.1:1/v1").chat("Hello").text == "Hi."
