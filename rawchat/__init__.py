@@ -1,9 +1,9 @@
 """rawchat: chat completions over plain HTTP, with every byte in sight.
 
-    import rawchat
-
-    client = rawchat.Client()                    # OPENAI_API_KEY, OPENAI_BASE_URL
-    print(client.chat("Say hello.").text)
+    >>> import rawchat
+    >>> client = rawchat.Client()                    # OPENAI_API_KEY, OPENAI_BASE_URL
+    >>> client.chat("Say hello.").text
+    'Hello!'
 
 This is the face: what `import rawchat` offers, and where each name lives. A name's module is loaded when the name is
 first used, so that importing the package costs next to nothing and needs no other package. No logic.

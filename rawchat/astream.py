@@ -177,7 +177,7 @@ class AsyncStream:
                 response.close()
                 reply = self._final_reply = self._current_reply()
                 if reply.get("choices"):  # else nothing arrived, and nothing is to be paid
-                    bill.settle(reply)
+                    (bill.settle_broken if self._failed else bill.settle)(reply)
         finally:
             self._let_go()
         if response is not None and call is not None and not self._failed:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
 
 from .protocol.call import Call
-from .protocol.errors import APIConnectionError, APIError, PayloadError
+from .protocol.errors import APIConnectionError, APIError, PayloadError, UnknownPriceWarning
 from .protocol.reply import Reply
 from .protocol.retry import Wait
 from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent, is_kept
@@ -178,6 +179,12 @@ class Bill:
 
             prompt_tokens = rough_tokens(len(call.body))
             self._reservation = tracker.reserve(self._model, prompt_tokens, call.most_output_tokens())
+
+    def settle_broken(self, reply: Reply) -> None:
+        """Count what an answer that broke off brought, while its error is on its way."""
+        # Where warnings are errors, the one about an unknown cost would take the place of the error that matters more.
+        with suppress(UnknownPriceWarning):
+            self.settle(reply)
 
     def settle(self, reply: Reply) -> None:
         """Count the reply, once, and note its cost on it."""

@@ -141,7 +141,7 @@ class Stream:
         self._final_reply = reply
         try:
             if reply.get("choices"):  # else nothing arrived, and nothing is to be paid
-                self._bill.settle(reply)
+                (self._bill.settle_broken if self._failed else self._bill.settle)(reply)
         finally:
             self._bill.release()
         if not self._failed:

@@ -137,3 +137,14 @@ def test_repr_is_short_and_tells_the_state():
     assert repr(answer) == "Stream('gpt-4o-mini', open, 0 characters)"
     answer.read()
     assert repr(answer) == "Stream('gpt-4o-mini', over, 6 characters)"
+
+
+def test_a_warning_about_the_cost_does_not_hide_the_break():
+    """Warnings are errors here, as in many a test suite: the caller still gets the StreamInterrupted."""
+    transport = memory.MemoryTransport([memory.reply(pieces=list(GOOD.pieces[:1]))])
+    tracker = rawchat.CostTracker()
+    client = rawchat.Client(KEY, "http://127.0.0.1:1/v1", transport=transport, cost_tracker=tracker)
+    with pytest.raises(rawchat.StreamInterrupted):
+        list(client.stream("Hi"))
+
+    assert tracker.unpriced_calls == 1
