@@ -291,10 +291,15 @@ def invites_retry(status: int, error: Any, headers: Mapping[str, str]) -> Option
 
 
 def list_faults(width: int = 118) -> str:
-    """The table for people: name with its default N and options, and what it does."""
+    """The table for people, in lines of at most `width`: name with its default N and options, and what it does."""
     import textwrap
 
-    lines = ["NAME[@N][xN][=VALUE]; several joined by +; @N: at the N-th event; xN: only the first N requests.", ""]
+    def told(text: str) -> None:
+        lines.extend(textwrap.wrap(text, width, break_on_hyphens=False))
+
+    lines: List[str] = []
+    told("NAME[@N][xN][=VALUE]; several joined by +; @N: at the N-th event; xN: only the first N requests.")
+    lines.append("")
     for heading, rows in GROUPS:
         lines.append(heading)
         for row in rows:
@@ -304,11 +309,10 @@ def list_faults(width: int = 118) -> str:
                 row.says + options, width, initial_indent=f"  {name:<18} ", subsequent_indent=" " * 21
             )
         lines.append("")
-    lines.append(
-        f"Any other status from 400 to 599 works too; with words of their own: {', '.join(map(str, STATUSES))}."
-    )
-    lines.append(f"Options of a status, the first also without its name: {', '.join(STATUS_OPTIONS)};")
-    lines.append(
-        f"body is one of {', '.join(name for name in ERROR_SHAPES if name)}. Example: 503x2=retry-after:0.5,body:html"
+    told(f"Any other status from 400 to 599 works too; with words of their own: {', '.join(map(str, STATUSES))}.")
+    told(
+        f"Options of a status, the first also without its name: {', '.join(STATUS_OPTIONS)}; "
+        f"body is one of {', '.join(name for name in ERROR_SHAPES if name)}. "
+        "Example: 503x2=retry-after:0.5,body:html"
     )
     return "\n".join(lines)

@@ -30,6 +30,7 @@ from .faults import Counter, FaultNameError, Part, list_faults, parse_fault
 from .framing import IncomingRequest, RequestReader, RequestRefused
 from .rates import RateBook
 from .serving import Serving
+from .terminal import is_terminal, terminal_columns
 from .verdict import Finding, Record, exit_code, judge, render
 
 HOST = "127.0.0.1"
@@ -281,7 +282,7 @@ def serve(
     """
     to = out or sys.stdout
     if show_faults:
-        print(list_faults(), file=to)
+        print(list_faults(terminal_columns(to) if is_terminal(to) else 118), file=to)
         return 0
     try:
         server = PracticeServer(port, key=key, pace_ms=pace_ms, fault=fault, quiet=False, out=to).start()
