@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 from .asender import AnyTransport, AsyncApiKey, AsyncSender, CallLimiter, KeySource, open_async_transport
 from .astream import AsyncStream
-from .client import Messages, refuse_stream
+from .client import hand_built, refuse_stream
 from .protocol.call import Call
 from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
-from .protocol.payload import build_messages, build_payload, kind_of
+from .protocol.payload import Messages, build_messages, build_payload, kind_of
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -246,11 +246,7 @@ class AsyncClient:
         An AsyncStream where the payload says `"stream": true`, its head already here; else a Reply. `options`:
         extra_headers, extra_query, timeout, deadline, max_retries.
         """
-        if not isinstance(payload, Mapping):
-            raise PayloadError(
-                f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}"
-            )
-        body, chosen = dict(payload), Options(**options)
+        body, chosen = hand_built(payload), Options(**options)
 
         def make_call() -> Call:
             return self.settings.call("POST", "chat/completions", body, chosen)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
-from .protocol.payload import build_messages, build_payload, kind_of
+from .protocol.payload import Messages, build_messages, build_payload, kind_of
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -24,8 +24,6 @@ from .transport.base import Transport
 if TYPE_CHECKING:
     from .protocol.cost import CostTracker
     from .protocol.embedding import Embeddings
-
-Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
 
 class Client:
@@ -232,11 +230,7 @@ class Client:
         A Stream where the payload says `"stream": true`, else a Reply. `options`: extra_headers, extra_query, timeout,
         deadline, max_retries.
         """
-        if not isinstance(payload, Mapping):
-            raise PayloadError(
-                f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}"
-            )
-        call = self.settings.call("POST", "chat/completions", dict(payload), Options(**options))
+        call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
         return Stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
 
     def parse(
@@ -323,6 +317,13 @@ class Client:
         document, chosen = None if payload is None else dict(payload), Options(**options)
         call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
         return self._sender.whole(call, required)
+
+
+def hand_built(payload: Mapping[str, Any]) -> Dict[str, Any]:
+    """A payload built by hand, copied; PayloadError where it is no dict."""
+    if not isinstance(payload, Mapping):
+        raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}")
+    return dict(payload)
 
 
 def refuse_stream(parameters: Dict[str, Any]) -> None:

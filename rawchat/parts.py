@@ -15,13 +15,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, TextIO
 
-from .client import Client, Messages
+from .client import Client
 from .protocol.answer import Piece, StreamReader, read_answer
 from .protocol.errors import APIConnectionError, APITimeoutError, StreamInterrupted
+from .protocol.payload import Messages
 from .protocol.reply import Reply
-from .protocol.retry import parse_retry_after
+from .protocol.retry import status_error
 from .protocol.sse import Event
-from .protocol.status import classify, error_from, request_id_from
+from .protocol.status import tell_head
 from .protocol.wire import Headers
 from .stream import DRAIN_S
 
@@ -112,13 +113,7 @@ def _status_error(response: Any) -> Exception:
         body = RequestsResponse(response).read()
     except APIConnectionError:
         body = b""  # the status decides; a body that breaks off must not hide it
-    hint = parse_retry_after(headers, body, now_s=time.time())
-    return error_from(
-        classify(response.status_code, headers, body),
-        headers=headers,
-        attempts=1,
-        retry_after_s=hint.seconds if hint else None,
-    )
+    return status_error(response.status_code, headers, body, unix_s=time.time())
 
 
 def _interruption(error: APIConnectionError, reader: StreamReader) -> APIConnectionError:
@@ -132,8 +127,8 @@ def _interruption(error: APIConnectionError, reader: StreamReader) -> APIConnect
 
 def _told(error: APIConnectionError, status: int, headers: Mapping[str, str]) -> APIConnectionError:
     """The error with what the head of the answer said."""
-    error.status, error.headers, error.attempts = status, headers, 1
-    error.request_id = request_id_from(headers)
+    tell_head(error, status, headers)
+    error.attempts = 1
     return error
 
 

@@ -18,8 +18,8 @@ from .hints import refuses_option
 from .payload import encode_payload
 from .redact import redact_text, secrets_in
 from .reply import Reply
-from .retry import RetryPolicy, Wait, next_wait, parse_retry_after, why_not
-from .status import classify, error_from, request_id_from
+from .retry import RetryPolicy, Wait, next_wait, status_error, why_not
+from .status import tell_head
 from .wire import HeaderPairs, Request, ResponseHead
 
 # A server that has sent the last finish_reason owes only usage and [DONE]; some keep the socket open instead
@@ -145,10 +145,14 @@ class Call:
 
     def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
         """The error for an answer that is not a success, with everything the server said about trying again."""
-        verdict = classify(head.status, head.headers, body, url=self.url, secrets=self._secrets)
-        hint = parse_retry_after(head.headers, body, now_s=unix_s)
-        return error_from(
-            verdict, headers=head.headers, attempts=self.attempt, retry_after_s=hint.seconds if hint else None
+        return status_error(
+            head.status,
+            head.headers,
+            body,
+            unix_s=unix_s,
+            attempts=self.attempt,
+            url=self.url,
+            secrets=self._secrets,
         )
 
     def after(self, error: APIError, *, now_s: float, unix_s: float, dice: float) -> Optional[Wait]:
@@ -197,11 +201,7 @@ class Call:
 
     def struck_inside(self, error: APIError, head: ResponseHead) -> None:
         """Give an error that broke off an answer what the head of that answer said, its request id above all."""
-        if error.status is None:
-            error.status = head.status
-        if error.headers is None:
-            error.headers = head.headers
-        error.request_id = error.request_id or request_id_from(head.headers)
+        tell_head(error, head.status, head.headers)
 
     def _ask_otherwise(self, error: APIError) -> str:
         """Usage on streams and base64 for embeddings are asked for by default; a server that refuses such an option

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import APIError
 from .problem import find_error, parse_body, read_error
-from .status import Verdict, kind_words
+from .status import Verdict, classify, error_from, kind_words
 from .wire import Headers
 
 
@@ -192,6 +192,22 @@ class RateLimits(NamedTuple):
     limit_tokens: Optional[int] = None
     remaining_tokens: Optional[int] = None
     reset_tokens_s: Optional[float] = None
+
+
+def status_error(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    unix_s: float,
+    attempts: int = 1,
+    url: str = "",
+    secrets: Iterable[str] = (),
+) -> APIError:
+    """The error for an answer that is not a success, with everything the server said about trying again."""
+    verdict = classify(status, headers, body, url=url, secrets=secrets)
+    hint = parse_retry_after(headers, body, now_s=unix_s)
+    return error_from(verdict, headers=headers, attempts=attempts, retry_after_s=hint.seconds if hint else None)
 
 
 def parse_retry_after(

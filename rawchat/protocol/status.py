@@ -316,6 +316,15 @@ def error_from(
     return error
 
 
+def tell_head(error: errors.APIError, status: int, headers: Mapping[str, str]) -> None:
+    """Give an error that broke off an answer what the head of that answer said, where the error has no word on it."""
+    if error.status is None:
+        error.status = status
+    if error.headers is None:
+        error.headers = headers
+    error.request_id = error.request_id or request_id_from(headers)
+
+
 def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
     """The server's name for this request, from the first header of `_REQUEST_ID_HEADERS` that has one."""
     head = Headers(headers)

@@ -117,8 +117,8 @@ class StandIn:
         headers = getattr(answer, "headers", None)
         self.headers = headers if isinstance(headers, Mapping) else {}
         self.status_code = int(answer.status_code)
-        self.reason = _text_or(answer, "reason")
-        self.url = _text_or(answer, "url")
+        self.reason = _text_of(answer, "reason")
+        self.url = _text_of(answer, "url")
         self.content = _content_of(answer)
         self.raw = self  # where the headers are looked for
         self.close: Callable[[], None] = getattr(answer, "close", nothing_to_close)
@@ -130,9 +130,9 @@ def real_or_stand_in(answer: Any) -> Any:
     return answer if real else StandIn(answer)
 
 
-def _text_or(answer: Any, name: str, otherwise: str = "") -> str:
+def _text_of(answer: Any, name: str) -> str:
     value = getattr(answer, name, None)
-    return value if isinstance(value, str) else otherwise
+    return value if isinstance(value, str) else ""
 
 
 def _content_of(answer: Any) -> bytes:
