@@ -28,6 +28,7 @@ from .batch_command import add_actions, run_action
 from .client import Client
 from .lab.terminal import is_terminal, printable
 from .lab.trace import RetryNotice, Trace
+from .lab_commands import LAB_COMMANDS, LabCommand
 from .protocol.cost import CostTracker
 from .protocol.errors import PayloadError, RawChatError, UnknownPriceWarning
 from .protocol.redact import is_word
@@ -112,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"rawchat {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=LateParser)
     for name, command in COMMANDS.items():
         own = commands.add_parser(
             name,
@@ -121,9 +122,21 @@ def build_parser() -> argparse.ArgumentParser:
             epilog=EXIT_CODES if name == "chat" else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add_arguments(own)
+        own.fill = command.add_arguments
         own.set_defaults(run=command.run)
     return parser
+
+
+class LateParser(argparse.ArgumentParser):
+    """The parser of one command, which learns its arguments when it is used: a chat need not load the wire lab."""
+
+    fill: Optional[Callable[[argparse.ArgumentParser], None]] = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
 
 # --- what several commands share ------------------------------------------------------------------------------------
@@ -441,6 +454,15 @@ def run_batch_action(options: argparse.Namespace) -> int:
     return run_action(options, opened_client)
 
 
+def _late(command: LabCommand) -> Command:
+    """A row of the lab's table as one of ours."""
+    return Command(
+        command.help,
+        lambda parser: command.load().add_arguments(parser),
+        lambda options: int(command.load().run(options)),
+    )
+
+
 COMMANDS: Dict[str, Command] = {
     "chat": Command("ask a model, once or in a conversation", add_chat_arguments, run_chat),
     "models": Command("list the models that the server offers", add_models_arguments, run_models),
@@ -450,4 +472,5 @@ COMMANDS: Dict[str, Command] = {
     ),
     "price": Command("what a model costs, and what so many tokens of it cost", add_price_arguments, run_price),
     "demo": Command("a streamed answer, a retry and a bill, with nothing set up", add_demo_arguments, run_demo),
+    **{name: _late(command) for name, command in LAB_COMMANDS.items()},
 }

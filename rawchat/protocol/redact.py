@@ -11,7 +11,7 @@ key-like query parameters, and whatever secrets the caller names. Pure.
 from __future__ import annotations
 
 import re
-from typing import Iterable, List, Tuple
+from typing import Callable, Iterable, List, Tuple
 
 SECRET_HEADERS = frozenset(
     (
@@ -52,18 +52,22 @@ def mark(secret: str) -> str:
     return f"<key:{hashlib.sha256(secret.encode('utf-8', 'replace')).hexdigest()[:6]}>"
 
 
-def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without the named secrets, and without anything that has the shape of a key."""
+def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], str] = mark) -> str:
+    """`text` without the named secrets, and without anything that has the shape of a key.
+
+    `hide` makes of a secret what is shown in its place. What goes into a frame of known size needs one of equal length.
+    """
     for secret in sorted(secrets, key=len, reverse=True):  # the longer first: one may be part of another
         # Shorter "secrets" ("x", "none") would blot out ordinary words, and protect nothing.
         if len(secret) >= 4 and secret in text:
-            text = text.replace(secret, mark(secret))
+            text = text.replace(secret, hide(secret))
     if "://" in text:
-        text = re.sub(_USERINFO, lambda found: f"{found[1]}{mark(found[2])}@", text)
-    text = re.sub(_BEARER, lambda found: f"{found[1]} {mark(found[2])}", text)
-    text = re.sub(_QUERY_KEY, lambda found: found[1] + mark(found[2]), text)
-    text = re.sub(_NAMED_KEY, lambda found: found[1] + mark(found[2]), text)
-    return re.sub(_KEY_SHAPES, lambda found: mark(found[0]), text)
+        text = re.sub(_USERINFO, lambda found: f"{found[1]}{hide(found[2])}@", text)
+    # Only the secret itself gives way: the space behind "Bearer" may be a tab, or two.
+    text = re.sub(_BEARER, lambda found: found[0][: -len(found[2])] + hide(found[2]), text)
+    text = re.sub(_QUERY_KEY, lambda found: found[1] + hide(found[2]), text)
+    text = re.sub(_NAMED_KEY, lambda found: found[1] + hide(found[2]), text)
+    return re.sub(_KEY_SHAPES, lambda found: hide(found[0]), text)
 
 
 def redact_header(name: str, value: str, secrets: Iterable[str] = ()) -> str:

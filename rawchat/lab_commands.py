@@ -1,0 +1,25 @@
+"""The commands of the wire lab: one row each. A module is loaded when its command runs, and not before.
+
+    rawchat tap -- python my_program.py      see what any SDK sends and gets
+    rawchat show calls.jsonl#3               one recorded exchange
+
+Each module named here offers `add_arguments(parser)` and `run(options) -> exit code`. Decides and prints nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, NamedTuple
+
+
+class LabCommand(NamedTuple):
+    """One word after `rawchat`. `load` gives the module that does the work."""
+
+    help: str
+    load: Callable[[], Any]
+
+
+# Loaders are functions with an import inside, and no names of modules in strings: a tool that follows imports (the
+# floors, the vendored copy) sees them. One function a row, in the order of the rows.
+
+
+LAB_COMMANDS: Dict[str, LabCommand] = {}
