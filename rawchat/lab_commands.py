@@ -22,4 +22,19 @@ class LabCommand(NamedTuple):
 # floors, the vendored copy) sees them. One function a row, in the order of the rows.
 
 
-LAB_COMMANDS: Dict[str, LabCommand] = {}
+def _show() -> Any:
+    from .lab import show
+
+    return show
+
+
+def _explain() -> Any:
+    from .lab import explain
+
+    return explain
+
+
+LAB_COMMANDS: Dict[str, LabCommand] = {
+    "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
+    "explain": LabCommand("a recorded exchange byte by byte, with the rule behind each", _explain),
+}

@@ -8,7 +8,7 @@ came there is no token rate. Pure; says nothing about causes.
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..protocol.reply import Reply
 from .exchange import Exchange, Piece, Step
@@ -24,6 +24,7 @@ class Timing(NamedTuple):
     first_event_us: Optional[int] = None
     first_reasoning_us: Optional[int] = None
     first_text_us: Optional[int] = None
+    first_tool_us: Optional[int] = None  # the beginning of a tool call
     last_text_us: Optional[int] = None
     finish_us: Optional[int] = None
     usage_us: Optional[int] = None
@@ -39,6 +40,12 @@ class Timing(NamedTuple):
     longest_gap_us: int = 0  # between two reads of the body
     longest_gap_from_us: int = 0  # when it began
     finish_reason: str = ""
+
+    @property
+    def first_output_us(self) -> Optional[int]:
+        """The first that the model made: reasoning, text or a tool call. Time to first token, as people say."""
+        seen = (self.first_reasoning_us, self.first_text_us, self.first_tool_us)
+        return min((at_us for at_us in seen if at_us is not None), default=None)
 
     @property
     def total_us(self) -> Optional[int]:
@@ -62,13 +69,14 @@ def measure(exchange: Exchange) -> Timing:
     pieces = exchange.body_pieces()
     gap_us, gap_from_us = longest_gap(pieces)
     prompt_tokens, completion_tokens = _tokens(reply)
-    texts = [step.at_us for step in steps if step.text or _reasons(step)]
+    texts = [step.at_us for step in steps if step.text or _has(step, _REASONING)]
     return Timing(
         head_us=exchange.head_us,
         first_byte_us=pieces[0].at_us if pieces else None,
         first_event_us=steps[0].at_us if steps else None,
-        first_reasoning_us=next((step.at_us for step in steps if _reasons(step)), None),
+        first_reasoning_us=next((step.at_us for step in steps if _has(step, _REASONING)), None),
         first_text_us=next((step.at_us for step in steps if step.text), None),
+        first_tool_us=next((step.at_us for step in steps if _has(step, ("tool_calls", "function_call"))), None),
         last_text_us=texts[-1] if texts else None,
         finish_us=next((step.at_us for step in steps if _finish(step)), None),
         usage_us=next((step.at_us for step in reversed(steps) if step.chunk and step.chunk.get("usage")), None),
@@ -110,9 +118,10 @@ def _choices(step: Step) -> List[Any]:
     return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
 
-def _reasons(step: Step) -> bool:
-    deltas = (choice.get("delta") for choice in _choices(step))
-    return any(isinstance(delta, dict) and any(delta.get(name) for name in _REASONING) for delta in deltas)
+def _has(step: Step, names: Iterable[str]) -> bool:
+    """Whether a delta of this chunk holds one of these fields, with something in it."""
+    deltas = [choice.get("delta") for choice in _choices(step)]
+    return any(delta.get(name) for delta in deltas if isinstance(delta, dict) for name in names)
 
 
 def _finish(step: Step) -> bool:
