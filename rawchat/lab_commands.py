@@ -34,7 +34,28 @@ def _explain() -> Any:
     return explain
 
 
+def _curl() -> Any:
+    from .lab import curl
+
+    return curl
+
+
+def _python() -> Any:
+    from .lab import python_script
+
+    return python_script
+
+
+def _har() -> Any:
+    from .lab import har
+
+    return har
+
+
 LAB_COMMANDS: Dict[str, LabCommand] = {
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
     "explain": LabCommand("a recorded exchange byte by byte, with the rule behind each", _explain),
+    "curl": LabCommand("a recorded request as a curl command that runs", _curl),
+    "python": LabCommand("a recorded request as a Python program that runs", _python),
+    "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),
 }

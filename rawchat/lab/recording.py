@@ -64,11 +64,12 @@ class Recording:
         layer: str = WIRE,
         call: Optional[int] = None,
         attempt: int = 1,
+        started_at: str = "",
     ) -> Recorder:
         """A request went out at `at_s`.
 
         `request.url` is where it went, `target` what its first line said; `call`, for a retry, the number of the
-        call's first exchange. `whole`: all of the body was there.
+        call's first exchange. `whole`: all of the body was there. `started_at`: the wall clock, where it was not now.
         """
         from urllib.parse import urlsplit
 
@@ -83,7 +84,7 @@ class Recording:
             "event": "request",
             "id": number,
             "t_us": 0,
-            "at": timestamp(time.time() - (time.monotonic() - at_s)),
+            "at": started_at or timestamp(time.time() - (time.monotonic() - at_s)),
             "start_us": round((at_s - self.began_s) * 1e6),
             "source": self.source,
             "layer": layer,
