@@ -46,7 +46,7 @@ _USERINFO = r"(?i)\b([a-z][a-z0-9+.\-]{0,20}://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]
 
 
 def mark(secret: str) -> str:
-    """`<key:` + six hex digits of the secret's SHA-256 + `>`. A mark stays as it is, and says the same key as before."""
+    """`<key:` + six hex digits of the secret's SHA-256 + `>`. A mark stays what it is: the same key as before."""
     if re.fullmatch(r"<key:[0-9a-f]{6}\**>", secret):
         return secret
     import hashlib  # at first use: it costs a millisecond of import that a call without errors or traces never needs
