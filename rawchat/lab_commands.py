@@ -52,9 +52,16 @@ def _har() -> Any:
     return har
 
 
+def _diff() -> Any:
+    from .lab import diff
+
+    return diff
+
+
 LAB_COMMANDS: Dict[str, LabCommand] = {
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
     "explain": LabCommand("a recorded exchange byte by byte, with the rule behind each", _explain),
+    "diff": LabCommand("two recorded exchanges compared: meaning, headers, bytes, answers", _diff),
     "curl": LabCommand("a recorded request as a curl command that runs", _curl),
     "python": LabCommand("a recorded request as a Python program that runs", _python),
     "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),

@@ -162,6 +162,8 @@ FLOORS = (
             "lab/explain_words.py",
             "lab/explain.py",
             "lab/show.py",
+            "lab/json_diff.py",
+            "lab/diff.py",
             "lab/curl.py",
             "lab/python_script.py",
             "lab/har.py",
