@@ -34,6 +34,7 @@ SUITES_OF_THEIR_OWN = {
     "test_scripts.py": "the scripts of the project",
     "test_sdk.py": "the openai package's shape, and where it is not followed",
     "test_sdk_programs.py": "programs for the openai package, under both names",
+    "test_staircase.py": "the five programs of scripts/examples/staircase/",
     "test_sdk_scripts.py": "the table of scripts over that shape",
 }
 
