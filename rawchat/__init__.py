@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .cache import CachingTransport as CachingTransport, EmbeddingCache as EmbeddingCache
     from .client import Client as Client
     from .exact import count_tokens as count_tokens
+    from .log import LogListener as LogListener
     from .parts import (
         handle_response as handle_response,
         iter_chunks as iter_chunks,
@@ -110,6 +111,7 @@ _HOMES = {
     "cache": "CachingTransport EmbeddingCache",
     "client": "Client",
     "exact": "count_tokens",
+    "log": "LogListener",
     "parts": "handle_response iter_chunks iter_events robust_chat",
     "protocol.chunks": "ChunkAssembler",
     "protocol.cost": "CostTracker Price cost_of estimate_cost",

@@ -154,7 +154,7 @@ class AsyncClient:
 
     @property
     def listeners(self) -> Tuple[Listener, ...]:
-        return self._sender.listeners
+        return self._sender.given
 
     @property
     def cost_tracker(self) -> Optional[CostTracker]:

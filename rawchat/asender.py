@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Dict, Iterabl
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
 from .protocol.reply import Reply
-from .protocol.wire import Chunked, Listener, Received, Sending
+from .protocol.wire import Chunked, Listener, Received
 from .sender import Bill, Teller
 from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
@@ -87,8 +87,7 @@ class AsyncSender(Teller):
             await self.key.ask()  # nothing is awaited between this and the request that uses it
         connect_s, read_s = call.timeouts(time.monotonic())
         request = call.next_request()
-        if self.listeners:
-            self.emit(Sending(time.monotonic(), call.number, call.attempt, request, self.transport.name))
+        self.emit_sending(call, request, self.transport.name)
         try:
             response = await self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
         except APIConnectionError as error:

@@ -138,7 +138,7 @@ class Client:
 
     @property
     def listeners(self) -> Tuple[Listener, ...]:
-        return self._sender.listeners
+        return self._sender.given
 
     @property
     def cost_tracker(self) -> Optional[CostTracker]:

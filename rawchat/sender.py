@@ -16,11 +16,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
 
+from .log import LogListener, own_log
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError, UnknownPriceWarning
 from .protocol.reply import Reply
 from .protocol.retry import Wait
-from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent, is_kept
+from .protocol.wire import Chunked, Done, Failed, Listener, Received, Request, Sending, Waiting, WireEvent, is_kept
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class Teller:
     """What the loops of the sync and the async client share: the story for the listeners, the word on trying again."""
 
     def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
-        self.listeners = tuple(listeners)
+        self.given = tuple(listeners)
+        self.listeners = self.given  # with the log's, while somebody reads the log
+        heard = any(isinstance(one, LogListener) for one in self.given)
+        self._log = None if heard else own_log()
         self.cost_tracker = cost_tracker
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
@@ -52,6 +56,13 @@ class Teller:
         if self.listeners:
             self.emit(Waiting(time.monotonic(), call.number, call.attempt, wait.seconds, wait.why))
         return wait
+
+    def emit_sending(self, call: Call, request: Request, transport: str) -> None:
+        """An attempt goes out. Whether its log is wanted is asked here, for many a program sets logging up late."""
+        if self._log is not None:
+            self.listeners = (*self.given, self._log) if self._log.wanted() else self.given
+        if self.listeners:
+            self.emit(Sending(time.monotonic(), call.number, call.attempt, request, transport))
 
     def emit(self, event: WireEvent) -> None:
         for listener in self.listeners:
@@ -113,8 +124,7 @@ class Sender(Teller):
         """One attempt up to the head of a success. Any other status becomes its error, the body read for it."""
         connect_s, read_s = call.timeouts(time.monotonic())
         request = call.next_request()
-        if self.listeners:
-            self.emit(Sending(time.monotonic(), call.number, call.attempt, request, self.transport.name))
+        self.emit_sending(call, request, self.transport.name)
         try:
             response = self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
         except APIConnectionError as error:

@@ -81,6 +81,7 @@ FLOORS = (
         "the loop around one call, and the faces people use",
         (
             "settings.py",
+            "log.py",
             "exact.py",
             "sender.py",
             "embedding_plan.py",

@@ -94,6 +94,12 @@ def secrets_in(pairs: Iterable[Tuple[str, str]]) -> List[str]:
     return [secret for secret in found if secret and not is_word(secret)]
 
 
+def secrets_in_url(url: str) -> List[str]:
+    """The keys in a URL's query (`?key=...`, `?api_key=...`): a server may quote them, too, and without their name."""
+    found = [value for _, value in re.findall(_QUERY_KEY, url)] if "?" in url else []
+    return [secret for secret in found if not is_word(secret)]
+
+
 def is_word(key: str) -> bool:
     """Whether a "key" is no more than a word, as servers at home take them ("ollama", "practice").
 
