@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import pathlib
 import re
 import shlex
@@ -31,7 +32,7 @@ def test_python_blocks_run_in_order(practice, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
     space = {}
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), logging_put_back("rawchat"):
         for number, text in enumerate(PYTHON):
             exec(compile(text, f"README block {number}", "exec"), space)
     shown = out.getvalue()
@@ -40,7 +41,20 @@ def test_python_blocks_run_in_order(practice, monkeypatch):
     assert "model_not_found" in shown
     assert "API Calls: 1" in shown
     assert "0.00045" in shown
+    assert "attempt 1: POST http://127.0.0.1:" in shown
     assert "sk-practice-0123456789" not in shown
+
+
+@contextlib.contextmanager
+def logging_put_back(name):
+    """What a reader sets up for a session of his own would meet the tests that follow."""
+    logger = logging.getLogger(name)
+    before = (logger.level, list(logger.handlers))
+    try:
+        yield
+    finally:
+        logger.setLevel(before[0])
+        logger.handlers[:] = before[1]
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("rawchat ")])
