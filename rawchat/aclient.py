@@ -22,6 +22,7 @@ from .client import hand_built, refuse_stream
 from .protocol.call import Call
 from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
 from .protocol.payload import Messages, build_messages, build_payload, kind_of
+from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -173,7 +174,8 @@ class AsyncClient:
         return self.settings.model
 
     def __repr__(self) -> str:
-        return f"AsyncClient(base_url={self.base_url!r}, model={self.model!r}, transport={self.transport.name!r})"
+        where = redact_text(self.base_url)
+        return f"AsyncClient(base_url={where!r}, model={self.model!r}, transport={self.transport.name!r})"
 
     async def __aenter__(self) -> AsyncClient:
         return self

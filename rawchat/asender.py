@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Dict, Iterabl
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
+from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.wire import Chunked, Listener, Received
 from .sender import Bill, Teller
@@ -235,7 +236,7 @@ def open_async_transport(transport: AnyTransport) -> Tuple[AsyncTransport, bool]
         assert isinstance(transport, Transport)
         return InlineTransport(transport), False
     raise PayloadError(
-        f'transport must be "asyncio", an AsyncTransport or a MemoryTransport, not {transport!r}: '
+        f'transport must be "asyncio", an AsyncTransport or a MemoryTransport, not {redact_text(repr(transport))}: '
         "a door that blocks would stop every task of the event loop"
     )
 

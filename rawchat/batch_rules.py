@@ -11,7 +11,7 @@ Sends nothing, writes nothing: `decide` says, `batch.py` does.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, NamedTuple
 
 from .batch_files import Row
 from .protocol.call import TYPICAL_OUTPUT_TOKENS
@@ -26,7 +26,7 @@ from .protocol.errors import (
     QuotaExceededError,
     RateLimitError,
 )
-from .protocol.redact import redact_text
+from .protocol.redact import redact_value
 from .protocol.retry import RetryPolicy, next_wait
 
 # A row that meets a crowded server is tried so often at least: with all workers pausing together, such refusals say
@@ -89,20 +89,12 @@ def error_fields(error: APIError, secrets: Iterable[str] = ()) -> Dict[str, Any]
         body = error.body
         if not isinstance(body, dict) or not body:
             body = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-        body = _redacted(body, tuple(secrets))
+        body = redact_value(body, tuple(secrets))
         return {"status": error.status, "request_id": error.request_id or "", "body": {"error": body}}
     name = error.code or "invalid_response"
     if isinstance(error, APIConnectionError):
         name = "timeout" if isinstance(error, APITimeoutError) else "connection_error"
-    return {"error": _redacted({"code": name, "message": str(error)}, tuple(secrets))}
-
-
-def _redacted(value: Any, secrets: Tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {name: _redacted(inner, secrets) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_redacted(inner, secrets) for inner in value]
-    return redact_text(value, secrets) if isinstance(value, str) else value
+    return {"error": redact_value({"code": name, "message": str(error)}, tuple(secrets))}
 
 
 def reckoned_tokens(row: Row) -> int:

@@ -26,7 +26,7 @@ from .client import Client
 from .protocol.answer import StreamReader, read_answer
 from .protocol.embedding import Embeddings, check_inputs
 from .protocol.errors import APIError, BudgetExceeded
-from .protocol.redact import redact_text, secrets_in
+from .protocol.redact import redact_text, secrets_of
 from .protocol.wire import KEPT_HEADER, Request, ResponseHead
 from .sender import open_transport
 from .settings import Options
@@ -82,7 +82,7 @@ class CachingTransport(Transport):
             return response
 
         def keep(data: bytes, ended: bool) -> None:
-            quoted = any(secret.encode() in data for secret in secrets_in(request.headers))
+            quoted = any(key.encode() in data for key in secrets_of(request.url, request.headers, request.body))
             if not quoted and is_whole(asked, response.head, data, ended):
                 self._put(asked.key, pack(response.head, data))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple,
 
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
 from .protocol.payload import Messages, build_messages, build_payload, kind_of
+from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
@@ -153,7 +154,9 @@ class Client:
         return self.settings.model
 
     def __repr__(self) -> str:
-        return f"Client(base_url={self.base_url!r}, model={self.model!r}, transport={self.transport.name!r})"
+        return (
+            f"Client(base_url={redact_text(self.base_url)!r}, model={self.model!r}, transport={self.transport.name!r})"
+        )
 
     def __enter__(self) -> Client:
         return self

@@ -27,7 +27,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from .protocol.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError, StreamInterrupted
-from .protocol.redact import redact_text, secrets_in, secrets_in_url
+from .protocol.redact import redact_text, secrets_of
 from .protocol.sse import SSEDecoder
 from .protocol.status import request_id_from
 from .protocol.wire import Chunked, Done, Failed, Received, Sending, Waiting, WireEvent
@@ -207,7 +207,7 @@ class _Attempt:
     def __init__(self, event: Sending, secrets: Tuple[str, ...], *, keep: bool) -> None:
         request = event.request
         self.call, self.number = event.call, event.attempt
-        self.secrets = (*secrets, *secrets_in(request.headers), *secrets_in_url(request.url))
+        self.secrets = (*secrets, *secrets_of(request.url, request.headers, request.body if keep else b""))
         self.keep = keep
         self.body: List[bytes] = []
         self.facts: Dict[str, Any] = {

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
 from .log import LogListener, own_log
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError, UnknownPriceWarning
+from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import Wait
 from .protocol.wire import Chunked, Done, Failed, Listener, Received, Request, Sending, Waiting, WireEvent, is_kept
@@ -34,14 +35,17 @@ class Teller:
     """What the loops of the sync and the async client share: the story for the listeners, the word on trying again."""
 
     def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
-        self.given = tuple(listeners)
-        self.listeners = self.given  # with the log's, while somebody reads the log
-        heard = any(isinstance(one, LogListener) for one in self.given)
-        self._log = None if heard else own_log()
+        self.listeners = tuple(listeners)  # and the log's, while somebody reads the log
+        self._log = None if any(isinstance(one, LogListener) for one in self.listeners) else own_log()
         self.cost_tracker = cost_tracker
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for
+
+    @property
+    def given(self) -> Tuple[Listener, ...]:
+        """The listeners that the client was given."""
+        return tuple(one for one in self.listeners if one is not self._log)
 
     def next_wait(self, call: Call, error: APIError) -> Wait:
         """The wait before the next attempt; raises `error` where none is due. Tells the listeners which it is."""
@@ -59,8 +63,9 @@ class Teller:
 
     def emit_sending(self, call: Call, request: Request, transport: str) -> None:
         """An attempt goes out. Whether its log is wanted is asked here, for many a program sets logging up late."""
-        if self._log is not None:
-            self.listeners = (*self.given, self._log) if self._log.wanted() else self.given
+        log = self._log
+        if log is not None and log.wanted() != (log in self.listeners):
+            self.listeners = self.given if log in self.listeners else (*self.given, log)
         if self.listeners:
             self.emit(Sending(time.monotonic(), call.number, call.attempt, request, transport))
 
@@ -225,4 +230,4 @@ def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, b
         from .transport.requests_transport import RequestsTransport
 
         return RequestsTransport(), True
-    raise PayloadError(f'transport must be "requests" or a Transport, not {transport!r}')
+    raise PayloadError(f'transport must be "requests" or a Transport, not {redact_text(repr(transport))}')

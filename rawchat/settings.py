@@ -22,6 +22,7 @@ from ._version import __version__
 from .protocol.call import Call, Limits
 from .protocol.errors import PayloadError
 from .protocol.headers import build_headers, check_api_key
+from .protocol.redact import redact_text
 from .protocol.retry import RetryPolicy
 from .protocol.url import azure_base_url, build_url, quote_segment
 from .protocol.wire import HeaderPairs
@@ -145,7 +146,8 @@ class Settings:
         )
 
     def __repr__(self) -> str:
-        return f"Settings(base_url={self.base_url!r}, model={self.model!r}, key={'given' if self._api_key else 'none'})"
+        key = "given" if self._api_key else "none"
+        return f"Settings(base_url={redact_text(self.base_url)!r}, model={self.model!r}, key={key})"
 
     def replaced(self, **changes: Any) -> Settings:
         """The same settings with some changed."""
@@ -224,7 +226,7 @@ class Settings:
         if api_key is None and not self._names_a_credential() and not is_loopback(self.base_url):
             variable = "AZURE_OPENAI_API_KEY" if self.key_header == "api-key" else "OPENAI_API_KEY"
             raise PayloadError(
-                f"no API key for {self.base_url}: set {variable} or pass api_key= "
+                f"no API key for {redact_text(self.base_url)}: set {variable} or pass api_key= "
                 '(a server on this machine needs none; for another one that wants none, pass api_key="")'
             )
         return api_key

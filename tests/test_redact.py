@@ -151,6 +151,46 @@ def test_the_secrets_of_a_request_are_known_for_its_answer():
     assert redact.secrets_in(pairs) == [AZURE, "opensesame42"]
 
 
+REQUESTS = [
+    ("a cookie among crumbs", "http://h/v1", [("Cookie", f"lang=en; session={AZURE}; theme=dark")], b"", [AZURE]),
+    ("a query", f"http://h/v1?key={AZURE}&limit=20", [], b"", [AZURE]),
+    ("a query that is encoded", "http://h/v1?key=a%2Bb42", [], b"", ["a%2Bb42", "a+b42"]),
+    ("a word in the query", "http://h/v1?key=practice", [], b"", []),
+    ("a field of the body", "http://h/v1", [], f'{{"model":"m","api_key": "{AZURE}"}}'.encode(), [AZURE]),
+    ("a field with a maker's name", "http://h/v1", [], f'{{"azure_api_key":"{AZURE}"}}'.encode(), [AZURE]),
+    ("a field in a message's text", "http://h/v1", [], b'{"content":"{\\"api_key\\":\\"0123456789\\"}"}', []),
+    ("bytes that are no text", "http://h/v1", [], b"\xff\xfe", []),
+]
+
+
+@pytest.mark.parametrize("url, headers, body, found", [row[1:] for row in REQUESTS], ids=[row[0] for row in REQUESTS])
+def test_the_secrets_of_a_whole_request(url, headers, body, found):
+    """Wherever a request carries a key, its answer may quote it without the name that stood before it."""
+    assert redact.secrets_of(url, headers, body) == found
+
+
+def test_secrets_leave_the_errors_behind_an_error():
+    """Causes, contexts, errors held as arguments; a chain that bites its tail ends all the same."""
+    inner = ValueError(f"no route to http://h/?sig={AZURE}")
+    outer = ConnectionError(OSError(5, f"bad {AZURE}"), "in between")
+    outer.__context__, inner.__cause__ = inner, outer
+    error = KeyError("mine")
+    error.__cause__ = outer
+    redact.redact_causes(error, [AZURE])
+
+    assert AZURE not in repr([outer, inner])
+    assert "in between" in repr(outer) and error.args == ("mine",)
+
+
+def test_decoded_json_is_cleaned_at_every_depth():
+    """A copy: what the caller holds stays as it is."""
+    given = {"a": [AZURE, {"b": f"is {AZURE}"}, 1, None]}
+    assert redact.redact_value(given, [AZURE]) == {
+        "a": [redact.mark(AZURE), {"b": f"is {redact.mark(AZURE)}"}, 1, None]
+    }
+    assert given["a"][0] == AZURE
+
+
 def test_named_secrets_count_in_headers_too():
     """An iterator of secrets serves every header, not only the first."""
     pairs = [("X-One", f"a {AZURE}"), ("X-Two", f"b {AZURE}")]

@@ -11,6 +11,7 @@ from . import module
 trace = module("lab.trace")
 wire = module("protocol.wire")
 errors = module("protocol.errors")
+redact = module("protocol.redact")
 
 KEY = "sk-proj-0123456789abcdef"
 URL = "http://127.0.0.1:8080/v1/chat/completions"
@@ -255,7 +256,7 @@ def test_a_key_that_is_a_word_hides_no_words():
     assert "> Authorization: Bearer <key:" in text
     assert "is ollama up?" in text
     words = ["ollama", "practice", "lm-studio", "none", "sk-0123456789", "0f9a8b7c", "abcdefghijklmnopqrst"]
-    assert [word for word in words if trace.is_word(word)] == ["ollama", "practice", "lm-studio", "none"]
+    assert [word for word in words if redact.is_word(word)] == ["ollama", "practice", "lm-studio", "none"]
 
 
 def test_no_key_is_shown_wherever_it_stands():

@@ -28,7 +28,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TextI
 from urllib.parse import urlsplit
 
 from ..protocol.errors import InvalidResponseError
-from ..protocol.redact import SECRET_HEADERS, is_word, redact_header, redact_text
+from ..protocol.redact import redact_header, redact_text, secrets_of
 from ..protocol.sse import Event, SSEDecoder
 from ..protocol.status import Verdict, classify
 from ..protocol.wire import Chunked, Done, Failed, Received, Request, Sending, Waiting, WireEvent
@@ -403,13 +403,9 @@ def _head_lines(request: Request, secrets: Iterable[str]) -> List[str]:
 
 
 def _with_keys_of(request: Request, secrets: Tuple[str, ...]) -> Tuple[str, ...]:
-    """`secrets` and the keys in the request's headers: a server may quote them in its answer."""
-    for name, value in request.headers:
-        if name.lower() in SECRET_HEADERS:
-            key = value.rpartition(" ")[2]
-            if key not in secrets and not is_word(key):
-                secrets += (key,)
-    return secrets
+    """`secrets` and the keys in the request: a server may quote them in its answer."""
+    known = secrets_of(request.url, request.headers, request.body)
+    return (*secrets, *dict.fromkeys(key for key in known if key not in secrets))
 
 
 def _spoken(data: str) -> List[str]:
@@ -459,14 +455,19 @@ def causes_of(error: BaseException) -> List[str]:
     lines: List[str] = []
     told = {str(error)}
     seen = [error]  # an error that is raised again may stand among its own causes
-    cause = error.__cause__ or error.__context__
+    cause = _behind(error)
     while cause is not None and not any(cause is one for one in seen):
         if str(cause) not in told and not isinstance(cause, StopIteration):  # the json module's, behind its own error
             lines.append(f"caused by {type(cause).__name__}: {cause}".replace("\n", " "))
         told.add(str(cause))
         seen.append(cause)
-        cause = cause.__cause__ or cause.__context__
+        cause = _behind(cause)
     return lines
+
+
+def _behind(error: BaseException) -> Optional[BaseException]:
+    """What led to an error, unless it was raised `from None`: what is hidden there may quote a secret."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,7 +16,7 @@ from .answer import read_answer
 from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
 from .hints import refuses_option
 from .payload import encode_payload
-from .redact import redact_text, secrets_in
+from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
 from .retry import RetryPolicy, Wait, next_wait, status_error, why_not
 from .status import tell_head
@@ -107,7 +107,7 @@ class Call:
         self.refused: Set[str] = set()
         self._make_headers = make_headers
         self._free_attempts = 0  # attempts that do not count against max_retries
-        self._secrets: Tuple[str, ...] = ()
+        self._headers: HeaderPairs = ()  # of the latest attempt
 
     @property
     def model(self) -> str:
@@ -135,9 +135,8 @@ class Call:
     def next_request(self) -> Request:
         """The request of the next attempt. Counts it."""
         self.attempt += 1
-        headers = self._make_headers(self.attempt)
-        self._secrets = tuple(secrets_in(headers))
-        return Request(self.method, self.url, headers, self.body)
+        self._headers = self._make_headers(self.attempt)
+        return Request(self.method, self.url, self._headers, self.body)
 
     def timeouts(self, now_s: float) -> Tuple[Optional[float], Optional[float]]:
         """(connect, read) for an attempt that starts now. Raises DeadlineExceeded when no time is left."""
@@ -152,7 +151,7 @@ class Call:
             unix_s=unix_s,
             attempts=self.attempt,
             url=self.url,
-            secrets=self._secrets,
+            secrets=self._secrets(),
         )
 
     def after(self, error: APIError, *, now_s: float, unix_s: float, dice: float) -> Optional[Wait]:
@@ -180,10 +179,17 @@ class Call:
         return None
 
     def complete(self, error: APIError) -> None:
-        """Give `error` what the call knows, and take out the key where a server quotes it."""
+        """Give `error` what the call knows, and take out its keys wherever a server or a library quotes them."""
+        secrets = self._secrets()
         error.attempts = self.attempt
-        error.message = redact_text(error.message, self._secrets)
+        error.message = redact_text(error.message, secrets)
         error.args = (error.message,)
+        error.body = redact_value(error.body, secrets)
+        error.code, error.type, error.param = redact_value([error.code, error.type, error.param], secrets)
+        redact_causes(error, secrets)
+
+    def _secrets(self) -> Tuple[str, ...]:
+        return tuple(secrets_of(self.url, self._headers, self.body))
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         """The reply in a whole body, or the error that it is (see `answer.read_answer`).

@@ -11,7 +11,8 @@ key-like query parameters, and whatever secrets the caller names. Pure.
 from __future__ import annotations
 
 import re
-from typing import Callable, Iterable, List, Tuple
+from typing import Any, Callable, Iterable, List, Tuple
+from urllib.parse import unquote
 
 SECRET_HEADERS = frozenset(
     (
@@ -39,6 +40,8 @@ _BEARER = rf"(?i)\b(bearer|basic)\s+(?!<key:|{_ABOUT_KEYS})([A-Za-z0-9._~+/=\-*]
 _QUERY_KEY = (
     r"(?i)([?&;](?:api[-_]?key|key|token|access_token|sig|signature|code|subscription-key)=)(?!<key:)([^&#\s\"']+)"
 )
+# What gateways take inside the body (LiteLLM's `api_key`). In bytes, as the body is: most bodies are never decoded.
+_BODY_KEY = rb'(?i)"(?:[a-z0-9]+[-_])?(?:api[-_]?key|access[-_]token|client[-_]secret)"\s*:\s*"([^"\\]{4,})"'
 # Header lines, JSON and keyword arguments: `api-key: 0af3...`, `"api_key": "0af3..."`. A digit tells a key from a word.
 _NAMED_KEY = r"(?i)((?:api[-_]?|subscription-)key[\"']?\s*[:=]\s*[\"']?)(?=[a-z._~+/\-]*[0-9])([a-z0-9._~+/=\-]{8,})"
 # Up to the last "@" before the path: a password may hold one.
@@ -90,14 +93,49 @@ def redact_headers(pairs: Iterable[Tuple[str, str]], secrets: Iterable[str] = ()
 
 def secrets_in(pairs: Iterable[Tuple[str, str]]) -> List[str]:
     """The bare secrets that the headers of a request carry: what must not be seen again in its answer."""
-    found = [value.rpartition(" ")[2] for name, value in pairs if name.lower() in SECRET_HEADERS]
+    found: List[str] = []
+    for name, value in pairs:
+        if name.lower() in ("cookie", "set-cookie"):
+            crumbs = [crumb.partition("=")[2].strip() for crumb in value.split(";")]
+            found += [crumb for crumb in crumbs if len(crumb) >= 8]  # "lang=en" is none, and stands in every text
+        elif name.lower() in SECRET_HEADERS:
+            found.append(value.rpartition(" ")[2])
     return [secret for secret in found if secret and not is_word(secret)]
 
 
-def secrets_in_url(url: str) -> List[str]:
-    """The keys in a URL's query (`?key=...`, `?api_key=...`): a server may quote them, too, and without their name."""
+def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") -> List[str]:
+    """The bare secrets of a whole request: of its headers, of its query (`?key=...`), of its body (`"api_key":"..."`).
+
+    A server may quote any of them, and then without the name that gave it away.
+    """
     found = [value for _, value in re.findall(_QUERY_KEY, url)] if "?" in url else []
-    return [secret for secret in found if not is_word(secret)]
+    found += [unquote(value) for value in found if "%" in value]
+    found += [value.decode("utf-8", "replace") for value in re.findall(_BODY_KEY, body)]
+    return secrets_in(headers) + [secret for secret in found if not is_word(secret)]
+
+
+def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
+    """Decoded JSON without secrets, in its strings at every depth; a copy."""
+    known = tuple(secrets)
+    if isinstance(value, dict):
+        return {name: redact_value(inner, known) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [redact_value(inner, known) for inner in value]
+    return redact_text(value, known) if isinstance(value, str) else value
+
+
+def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
+    """Take secrets out of the errors behind `error`, in place: libraries quote URLs, and a traceback shows it all."""
+    known = tuple(secrets)
+    waiting, seen = [error.__cause__, error.__context__], [error]
+    while waiting:
+        cause = waiting.pop()
+        if cause is None or any(cause is one for one in seen):
+            continue
+        seen.append(cause)
+        if any(isinstance(said, str) for said in cause.args):
+            cause.args = tuple(redact_text(said, known) if isinstance(said, str) else said for said in cause.args)
+        waiting += [cause.__cause__, cause.__context__, *(said for said in cause.args if isinstance(said, Exception))]
 
 
 def is_word(key: str) -> bool:

@@ -338,5 +338,7 @@ def _plain(value: Any) -> Any:
 
 
 def _excerpt(text: str) -> str:
-    text = text[:200].strip()
+    from .redact import redact_text  # here: most programs print no reply
+
+    text = redact_text(text[:200]).strip()
     return repr(text if len(text) <= 60 else text[:59] + "\u2026")

@@ -138,6 +138,9 @@ class Chunked(NamedTuple):
     attempt: int
     data: bytes
 
+    def __repr__(self) -> str:  # what was said, and any key that a server quotes, is in the data
+        return f"Chunked(at_s={self.at_s}, call={self.call}, attempt={self.attempt}, data={len(self.data)} bytes)"
+
 
 class Waiting(NamedTuple):
     """The call sleeps `wait_s` seconds before its next attempt. `why` is for people: "429, the server asks for 2 s"."""

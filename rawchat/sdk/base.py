@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from ..protocol.errors import PayloadError
+from ..protocol.redact import redact_text
 from ..settings import from_environment
 from .exchange import HttpResponse, Task, cast_to, checked_options, seconds_of
 from .objects import NOT_GIVEN, Omit, given
@@ -126,7 +127,7 @@ class ClientBase:
         return getattr(self._client.settings, name)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={redact_text(self.base_url)!r})"
 
     def copy(
         self,
