@@ -32,6 +32,7 @@ SUITES_OF_THEIR_OWN = {
     "test_readme.py": "every block of the README",
     "test_reasoning.py": "reasoning models, end to end",
     "test_scripts.py": "the scripts of the project",
+    "test_secrets.py": "no secret is shown or stored by anything",
     "test_sdk.py": "the openai package's shape, and where it is not followed",
     "test_sdk_programs.py": "programs for the openai package, under both names",
     "test_staircase.py": "the five programs of scripts/examples/staircase/",
