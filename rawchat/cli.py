@@ -454,6 +454,18 @@ def run_batch_action(options: argparse.Namespace) -> int:
     return run_action(options, opened_client)
 
 
+def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    from .lab.doctor import add_arguments
+
+    add_arguments(parser)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from .lab import doctor
+
+    return doctor.run(options, credentials(options.env_file))
+
+
 def _late(command: LabCommand) -> Command:
     """A row of the lab's table as one of ours."""
     return Command(
@@ -472,5 +484,8 @@ COMMANDS: Dict[str, Command] = {
     ),
     "price": Command("what a model costs, and what so many tokens of it cost", add_price_arguments, run_price),
     "demo": Command("a streamed answer, a retry and a bill, with nothing set up", add_demo_arguments, run_demo),
+    "doctor": Command(
+        "whether a server is compatible, byte by byte: what it breaks, and for whom", add_doctor_arguments, run_doctor
+    ),
     **{name: _late(command) for name, command in LAB_COMMANDS.items()},
 }
