@@ -137,10 +137,15 @@ def _nulls(sight: Sight) -> Finding:
     return ok("none")
 
 
+def _delta_of(choice: Json) -> Json:
+    delta = choice.get("delta")
+    return delta if isinstance(delta, dict) else {}
+
+
 def _strays(sight: Sight) -> Finding:
     known = {"role", "content", "refusal", "tool_calls", "function_call", "audio"}
     for chunk, choice in sight.stream_choices():
-        strange = set(choice.get("delta") or {}) - known
+        strange = set(_delta_of(choice)) - known
         strange |= set(choice) - {"index", "delta", "finish_reason", "logprobs"}
         if strange:
             return fails(f"{', '.join(sorted(strange))}", core(chunk))
@@ -173,7 +178,7 @@ def _finish_once(sight: Sight) -> Finding:
         return fails(f"{len(reasons)} times", excerpt(reasons))
     after = False
     for chunk, choice in sight.stream_choices():
-        if after and (choice.get("delta") or {}).get("content"):
+        if after and _delta_of(choice).get("content"):
             return fails("text after it", core(chunk))
         after = after or bool(choice.get("finish_reason") in FINISH_REASONS)
     return ok("once") if reasons else unknown("no finish_reason of the known ones")
@@ -207,7 +212,7 @@ def _usage_place(sight: Sight) -> Finding:
     chunks = [chunk for chunk in sight.chunks if "choices" in chunk]
     places = [number for number, chunk in enumerate(chunks) if chunk.get("usage")]
     if not places:
-        holder = next(chunk for chunk in chunks if _hidden_usage(chunk))
+        holder = next((chunk for chunk in sight.chunks if _hidden_usage(chunk)), sight.chunks[-1])
         return fails("not at the top of its chunk", core(holder))
     if len(places) > 1:
         return fails(f"in {len(places)} chunks", core(chunks[places[0]]))
@@ -218,7 +223,8 @@ def _usage_place(sight: Sight) -> Finding:
 
 
 def _hidden_usage(chunk: Json) -> bool:
-    inner = [chunk.get("x_groq"), *(chunk.get("choices") or ())]
+    choices = chunk.get("choices")
+    inner = [chunk.get("x_groq"), chunk, *(choices if isinstance(choices, list) else ())]
     return any(isinstance(place, dict) and place.get("usage") for place in inner)
 
 

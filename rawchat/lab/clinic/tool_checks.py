@@ -42,7 +42,15 @@ def _fragments(sight: Sight) -> Iterator[Tuple[Json, Json]]:
         found = delta.get("tool_calls")
         for fragment in found if isinstance(found, list) else ():
             if isinstance(fragment, dict):
-                yield chunk, fragment
+                yield (
+                    chunk,
+                    {name: _label(value) if name in ("id", "index") else value for name, value in fragment.items()},
+                )
+
+
+def _label(value: Any) -> Any:
+    """Something to tell calls apart by, also where a server sends a list for an id."""
+    return value if isinstance(value, (str, int, float, type(None))) else json.dumps(value)
 
 
 def _has_call(sight: Sight) -> str:
