@@ -327,6 +327,14 @@ def test_a_key_from_a_file(run, monkeypatch, keyed, tmp_path):
     assert run("--env-file", str(tmp_path / ".env"), "--only", "models")[0] == 0
 
 
+def test_nothing_to_examine(run, monkeypatch):
+    """Without an address and a key nothing is sent, and the way out is told."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    code, _, err = run()
+    assert code == 64
+    assert "BASE_URL" in err and "--practice" in err
+
+
 WRONG = {
     "three servers": (["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"], "two servers"),
     "no address": (["localhost:8000/v1"], "must begin with http"),

@@ -45,6 +45,11 @@ PRACTICE_KEY = "sk-practice-doctor"
 LONGEST_WAIT_S = 20.0  # a busy server is given one more chance where it asks for no more than this
 MOST_SILENT = 3  # so many requests in a row without an answer, and no more are sent
 MOST_LESSONS = 4  # how often one question is put differently after a refusal
+EXIT_CODES = """\
+exit codes:
+    0  every must holds    69  no server reached, or none that speaks HTTP
+    1  a must is broken    77  the key is refused
+"""
 Tell = Callable[[str], None]
 
 
@@ -165,6 +170,7 @@ def write_exchange(recording: Recording, exchange: Exchange, began_s: float, wai
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = ", ".join(GROUPS)
+    parser.epilog = EXIT_CODES
     parser.add_argument(
         "base_url", nargs="*", metavar="BASE_URL", help="one server, or two side by side (default: OPENAI_BASE_URL)"
     )
@@ -177,7 +183,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="the variable with the key (default: OPENAI_API_KEY); twice for two servers with a key each",
+        help="the variable with the key (default: OPENAI_API_KEY, for both); give it twice for a key each",
     )
     parser.add_argument("--env-file", metavar="FILE", help="read OPENAI_API_KEY and the like from here, too")
     parser.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="longest silence (default: 30)")
@@ -252,6 +258,10 @@ def _plans(options: argparse.Namespace, given: Mapping[str, Any]) -> Iterator[Li
     if not (options.practice or options.fault):
         settings.update({name: given[name] for name in ("organization", "project") if name in given})
         urls = options.base_url or [given.get("base_url") or DEFAULT_URL]
+        if not (options.base_url or given or options.key_env):
+            raise PayloadError(
+                "no server to examine: give its BASE_URL, or set OPENAI_BASE_URL; --practice needs neither"
+            )
         if len(urls) > 2:
             raise PayloadError(f"the doctor sees two servers at a time, not {len(urls)}")
         keys = _keys(options.key_env, given.get("api_key"), len(urls))

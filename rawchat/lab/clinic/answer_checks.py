@@ -233,7 +233,7 @@ CHECKS: Tuple[Check, ...] = (
         "GET /models lists the models, each with an id.",
         MODELS_API,
         about("models", anything, _models),
-        "Open WebUI and other front ends find no model; --model has to be given by hand",
+        "front ends that let people choose a model find none; here --model has to name it",
         "does base_url end in /v1? some servers answer only there",
     ),
     Check(
@@ -243,7 +243,7 @@ CHECKS: Tuple[Check, ...] = (
         "A model has object, created as a whole number, and owned_by.",
         MODELS_API,
         about("models", good_status, _model_entries),
-        "typed clients: openai-go and openai-java refuse a created with a decimal point",
+        "typed clients that read created as a whole number",
         "send Unix seconds",
     ),
     Check(
@@ -273,7 +273,7 @@ CHECKS: Tuple[Check, ...] = (
         "A whole answer is application/json.",
         CREATE_API,
         about("chat", good_status, _json_whole),
-        "openai-python hands out the text instead of an object where the type is not JSON",
+        "clients that look at the type first; for text/html openai-python gives out a str and no object",
         "set the Content-Type; a stream only where stream is true",
     ),
     Check(
@@ -303,7 +303,7 @@ CHECKS: Tuple[Check, ...] = (
         "A completion has id, object, created and model.",
         CHAT_API,
         about("chat", whole_answer, _completion_fields),
-        "typed clients (Go, Rust, Java) refuse the answer; logs cannot be joined by id",
+        "typed clients that want all four; logs that are joined by id",
         "send all four",
     ),
     Check(
