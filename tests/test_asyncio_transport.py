@@ -70,7 +70,6 @@ base = module("transport.base")
 errors = module("protocol.errors")
 wire = module("protocol.wire")
 route = module("transport.route")
-connections = module("transport.connections")
 AsyncioTransport = module("transport.asyncio_transport").AsyncioTransport
 
 
@@ -360,11 +359,10 @@ def test_credentials_go_to_the_proxy_alone():
     """In the request where the proxy reads that; not in one that goes through its tunnel."""
     target = route.Origin("http", "h", 80)
     proxy = route.Origin("http", "p", 3128, "Basic x")
-    module_ = module("transport.asyncio_transport")
-    through = connections.Route(target, proxy, "")
-    tunnelled = connections.Route(target._replace(scheme="https", port=443), proxy, "")
-    assert b"Proxy-Authorization" in module_._request_bytes(request_to("http://h/v1"), {}, through)
-    assert b"Proxy-Authorization" not in module_._request_bytes(request_to("https://h/v1"), {}, tunnelled)
+    through = route.Route(target, proxy, "")
+    tunnelled = route.Route(target._replace(scheme="https", port=443), proxy, "")
+    assert b"Proxy-Authorization" in route.request_bytes(request_to("http://h/v1"), {}, through)
+    assert b"Proxy-Authorization" not in route.request_bytes(request_to("https://h/v1"), {}, tunnelled)
 
 
 # Where a request goes.

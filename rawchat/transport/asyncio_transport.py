@@ -16,16 +16,15 @@ Cancelling a task that waits here closes its connection at once.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
-from urllib.parse import urlsplit
+from typing import Dict, Mapping, Optional, Tuple, Union
 
-from ..protocol.errors import APIConnectionError, PayloadError
+from ..protocol.errors import APIConnectionError
 from ..protocol.wire import Request
 from .async_base import AsyncResponse, AsyncTransport
-from .connections import Connection, Pool, Route, credentials_for, open_connection
-from .failures import Trip, cause_to_show, check_headers, connection_error, explain, origin_of, peer_of
-from .http1 import HTTP_FAILURES, clean_target, encode_request
-from .route import proxy_for, read_origin, tls_context
+from .connections import Connection, Pool, open_connection
+from .failures import Trip, cause_to_show, check_headers, check_timeouts, connection_error, explain, peer_of
+from .http1 import HTTP_FAILURES
+from .route import Route, Routes, request_bytes
 
 _FAILURES = (OSError, ValueError, asyncio.TimeoutError, *HTTP_FAILURES)
 
@@ -51,12 +50,8 @@ class AsyncioTransport(AsyncTransport):
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 64,
     ) -> None:
-        self._verify = verify
-        self._cert = cert
-        self._proxies = dict(proxies or {})
+        self._routes = Routes(verify, cert, proxies)
         self._pool_size = pool_size
-        self._tls: Any = None
-        self._routes: Dict[str, Route] = {}
         self._pools: Dict[asyncio.AbstractEventLoop, Pool] = {}
 
     async def send(
@@ -67,11 +62,9 @@ class AsyncioTransport(AsyncTransport):
         As in RequestsTransport.send: only where the connection had answered before, and no byte came back.
         """
         headers = check_headers(request.headers)
-        for seconds in (connect_timeout_s, read_timeout_s):
-            if seconds is not None and seconds <= 0:
-                raise PayloadError(f"a timeout must be above 0 seconds; got {seconds!r}", path="timeout")
+        check_timeouts(connect_timeout_s, read_timeout_s)
         trip = Trip(request.url, connect_timeout_s, read_timeout_s)
-        route = self._route(request.url)
+        route = self._routes.route_to(request.url)
         pool = await self._pool()
         connection = pool.take(route)
         if connection is not None:
@@ -97,19 +90,6 @@ class AsyncioTransport(AsyncTransport):
         if pool is not None:
             await pool.watch.aclose()
 
-    def _route(self, url: str) -> Route:
-        """Where a URL's host is reached; looked up once per host."""
-        start = origin_of(url)
-        route = self._routes.get(start)
-        if route is None:
-            target = read_origin(url)
-            proxy = proxy_for(target, self._proxies)
-            hop = read_origin(proxy, path="proxies") if proxy else None
-            if self._tls is None and "https" in (target.scheme, hop and hop.scheme):
-                self._tls = tls_context(self._verify, self._cert)
-            route = self._routes[start] = Route(target, hop, proxy or "")
-        return route
-
     async def _pool(self) -> Pool:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
@@ -122,7 +102,7 @@ class AsyncioTransport(AsyncTransport):
 
     async def _connect(self, pool: Pool, route: Route, trip: Trip) -> Connection:
         """A new connection, through the proxy and with TLS as the route asks, within the connect timeout."""
-        task = asyncio.ensure_future(open_connection(pool, route, self._tls))
+        task = asyncio.ensure_future(open_connection(pool, route, self._routes.tls))
         try:
             done, _ = await asyncio.wait({task}, timeout=trip.connect_timeout_s)
         except BaseException:  # cancelled
@@ -141,12 +121,12 @@ class AsyncioTransport(AsyncTransport):
     ) -> AsyncResponse:
         try:
             connection.begin(request.method)
-            connection.write(_request_bytes(request, headers, route))
+            connection.write(request_bytes(request, headers, route))
             while connection.reader.head is None:
                 await connection.wait(trip.read_timeout_s)
             return AsyncioResponse(connection, trip)
         except _FAILURES as error:
-            if connection.is_stale(error):
+            if connection.reader.is_stale(error):
                 raise Stale from error
             raise _explained(error, trip, "head") from cause_to_show(error)
         finally:
@@ -229,15 +209,6 @@ class AsyncioResponse(AsyncResponse):
             text = f"the answer of {peer_of(trip.url)} was cancelled"
             return connection_error(text, "body")
         return _explained(error, trip, "body", received_bytes=self._received_bytes)
-
-
-def _request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
-    parts = urlsplit(request.url)
-    target = clean_target(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-    if route.proxy is not None and route.target.scheme == "http":  # RFC 9112, 3.2.2: a proxy gets the whole URL
-        target = f"http://{route.target.name}{target}"
-        headers = {**headers, **credentials_for(route.proxy)}
-    return encode_request(request.method, target, headers, request.body, route.target.name)
 
 
 def _abandon(task: asyncio.Task[Connection]) -> None:

@@ -15,32 +15,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
-from typing import Any, AsyncGenerator, Dict, List, NamedTuple, Optional
+from typing import Any, AsyncGenerator, Dict, List, Optional
 
-from .http1 import HTTP_FAILURES, RemoteDisconnected, ResponseReader, encode_request
-from .route import Origin
+from .http1 import HTTP_FAILURES, ResponseReader
+from .route import NewConnectionError, Origin, ProxyError, Route, connect_bytes
 
 _BUFFER_BYTES = 65536
 # A reader that falls behind holds at most about this much of its answer in memory; the rest waits with the server.
 _MOST_HELD_BYTES = 1 << 20
 # How long to wait for one address of a host before the next is tried as well (RFC 8305, section 5).
 _NEXT_ADDRESS_S = 0.25
-
-
-class NewConnectionError(OSError):
-    """A connection could not be made, for a reason that has no class of its own."""
-
-
-class ProxyError(OSError):
-    """The proxy would not let us through."""
-
-
-class Route(NamedTuple):
-    """The target, and the proxy on the way if there is one; with its URL as it was given, for messages."""
-
-    target: Origin
-    proxy: Optional[Origin]
-    proxy_url: str
 
 
 class Pool:
@@ -163,11 +147,6 @@ class Connection(asyncio.BufferedProtocol):
     def write(self, data: bytes) -> None:
         self._transport.write(data)
 
-    def is_stale(self, error: BaseException) -> bool:
-        """Whether this used connection died before it gave any byte of an answer."""
-        dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
-        return dead and self._answered and not self.reader.begun
-
     async def wait(self, limit_s: Optional[float]) -> None:
         """Until something has come or the connection has ended; TimeoutError after `limit_s`.
 
@@ -186,9 +165,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def take(self) -> bytes:
         """What has come of the body since the last time."""
-        pieces = self.reader.pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        data = self.reader.take()
         if self._held_bytes > _MOST_HELD_BYTES and self.is_open:
             self._transport.resume_reading()
         self._held_bytes = 0
@@ -284,14 +261,12 @@ async def _reach(pool: Pool, route: Route, origin: Origin, tls: Any) -> Connecti
 
 
 async def _tunnel(connection: Connection, route: Route, tls: Any) -> None:
-    """CONNECT (RFC 9110, 9.3.6), then TLS with the target itself. The connect timeout bounds it all."""
+    """CONNECT, then TLS with the target itself. The connect timeout bounds it all."""
     assert route.proxy is not None
     if route.proxy.scheme == "https" and sys.version_info < (3, 11):  # asyncio can't before
         raise ProxyError("TLS to a proxy and TLS inside need Python 3.11 or newer; use an http:// proxy")
-    host = f"[{route.target.host}]" if ":" in route.target.host else route.target.host
     connection.begin("CONNECT")
-    authority = f"{host}:{route.target.port}"
-    connection.write(encode_request("CONNECT", authority, credentials_for(route.proxy), b"", authority))
+    connection.write(connect_bytes(route))
     try:
         while connection.reader.head is None:
             await connection.wait(None)
@@ -304,7 +279,3 @@ async def _tunnel(connection: Connection, route: Route, tls: Any) -> None:
         await connection.start_tls(tls, route.target.host)
     except TypeError:  # asyncio 3.11 and 3.12 trip over their own feet where a handshake inside TLS is broken off
         raise ProxyError("the connection broke in the TLS handshake with the target") from None
-
-
-def credentials_for(proxy: Origin) -> Dict[str, str]:
-    return {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}

@@ -198,3 +198,9 @@ def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
         first = spelling.setdefault(name.lower(), name)
         headers[first] = f"{headers[first]}, {value}" if first in headers else value
     return headers
+
+
+def check_timeouts(*timeouts_s: Optional[float]) -> None:
+    for seconds in timeouts_s:
+        if seconds is not None and seconds <= 0:
+            raise PayloadError(f"a timeout must be above 0 seconds; got {seconds!r}", path="timeout")

@@ -120,6 +120,18 @@ class ResponseReader:
         else:
             raise BrokenBody("the connection ended before the last chunk")
 
+    def is_stale(self, error: BaseException) -> bool:
+        """Whether `error` is the end of a used connection that gave no byte of this answer: so it is worth a new one."""
+        dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
+        return dead and self._reused and not self.begun
+
+    def take(self) -> bytes:
+        """What has come of the body since the last time."""
+        pieces = self.pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return data
+
     # The head.
 
     def _take_head(self, data: bytes) -> None:

@@ -12,16 +12,27 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
 from ..protocol.errors import PayloadError
 from ..protocol.redact import redact_text
+from ..protocol.wire import Request
+from .failures import origin_of
+from .http1 import clean_target, encode_request
 
 if TYPE_CHECKING:
     import ssl
 
 _PORTS = {"http": 80, "https": 443}
+
+
+class NewConnectionError(OSError):
+    """A connection could not be made, for a reason that has no class of its own."""
+
+
+class ProxyError(OSError):
+    """The proxy would not let us through."""
 
 
 class Origin(NamedTuple):
@@ -37,6 +48,67 @@ class Origin(NamedTuple):
         """For a Host header: without a port that the scheme implies."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+class Route(NamedTuple):
+    """The target, and the proxy on the way if there is one; with its URL as it was given, for messages."""
+
+    target: Origin
+    proxy: Optional[Origin] = None
+    proxy_url: str = ""
+
+
+class Routes:
+    """The routes of one door, whose options (`verify`, `cert`, `proxies`) it takes. `tls`: there once a route needs it.
+
+    The environment is read once per host: to walk through it for each call would cost more than the call.
+    """
+
+    def __init__(
+        self,
+        verify: Union[bool, str, None],
+        cert: Union[str, Tuple[str, str], None],
+        proxies: Optional[Mapping[str, str]],
+    ) -> None:
+        self.tls: Any = None
+        self._verify = verify
+        self._cert = cert
+        self._proxies = dict(proxies or {})
+        self._known: Dict[str, Route] = {}
+
+    def route_to(self, url: str) -> Route:
+        start = origin_of(url)
+        route = self._known.get(start)
+        if route is None:
+            target = read_origin(url)
+            proxy = proxy_for(target, self._proxies)
+            hop = read_origin(proxy, path="proxies") if proxy else None
+            if self.tls is None and "https" in (target.scheme, hop and hop.scheme):
+                self.tls = tls_context(self._verify, self._cert)
+            route = self._known[start] = Route(target, hop, proxy or "")
+        return route
+
+
+def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
+    """A request as it goes to the first hop of its route."""
+    parts = urlsplit(request.url)
+    target = clean_target(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
+    if route.proxy is not None and route.target.scheme == "http":  # RFC 9112, 3.2.2: a proxy gets the whole URL
+        target = f"http://{route.target.name}{target}"
+        headers = {**headers, **credentials_for(route.proxy)}
+    return encode_request(request.method, target, headers, request.body, route.target.name)
+
+
+def connect_bytes(route: Route) -> bytes:
+    """What asks the proxy of a route for a tunnel to its target (RFC 9110, 9.3.6)."""
+    assert route.proxy is not None
+    host = f"[{route.target.host}]" if ":" in route.target.host else route.target.host
+    authority = f"{host}:{route.target.port}"
+    return encode_request("CONNECT", authority, credentials_for(route.proxy), b"", authority)
+
+
+def credentials_for(proxy: Origin) -> Dict[str, str]:
+    return {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
 
 
 def read_origin(url: str, *, path: str = "url") -> Origin:
