@@ -43,7 +43,7 @@ class Client:
     headers, query   added to every request; a header set to None is left out
     cost_tracker     adds up what the calls cost, and may hold a budget
     listeners        callables that get every WireEvent
-    transport    the door to the network; "requests" (the default) or any Transport
+    transport    the door to the network: "requests" (the default, where it is installed), "stdlib" or any Transport
     """
 
     def __init__(

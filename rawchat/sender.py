@@ -14,7 +14,7 @@ import contextlib
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from .log import LogListener, own_log
 from .protocol.call import Call
@@ -223,11 +223,46 @@ class Bill:
 
 
 def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, bool]:
-    """(the door, whether it is ours to close). None means the default door."""
+    """(the door, whether it is ours to close). None: `requests` where it is installed, else the standard library.
+
+    Raises PayloadError for "requests" where it is not installed, and for what is no door.
+    """
     if isinstance(transport, Transport):
         return transport, False
-    if transport in (None, "requests"):
-        from .transport.requests_transport import RequestsTransport
+    if transport is not None and not (isinstance(transport, str) and transport in _DOORS):
+        shown = redact_text(repr(transport))
+        raise PayloadError(f'transport must be "requests", "stdlib" or a Transport, not {shown}')
+    return _DOORS[transport](), True
 
-        return RequestsTransport(), True
-    raise PayloadError(f'transport must be "requests" or a Transport, not {redact_text(repr(transport))}')
+
+def _requests_door() -> Transport:
+    from .transport.requests_transport import RequestsTransport
+
+    try:
+        return RequestsTransport()
+    except ImportError as error:
+        raise PayloadError(str(error), path="transport") from error
+
+
+def _stdlib_door() -> Transport:
+    from .transport.stdlib_transport import StdlibTransport
+
+    return StdlibTransport()
+
+
+def _default_door() -> Transport:
+    try:
+        return _requests_door()
+    except PayloadError as error:
+        # Only where there is none: one that is there and broken is for its owner to know of.
+        missing = error.__cause__ and error.__cause__.__cause__
+        if isinstance(missing, ModuleNotFoundError) and missing.name == "requests":
+            return _stdlib_door()
+        raise
+
+
+_DOORS: Dict[Optional[str], Callable[[], Transport]] = {
+    None: _default_door,
+    "requests": _requests_door,
+    "stdlib": _stdlib_door,
+}

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from . import module
+from .doors import certificate, door, make_door, tls  # noqa: F401  (fixtures, for the tests of transports)
 
 # What changes where a request goes, what it carries, or how text is shown. Compared in upper case, for on POSIX
 # http_proxy and HTTP_PROXY are two.

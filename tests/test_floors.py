@@ -23,6 +23,7 @@ floors = load(TOP / "scripts" / "floors.py")
 # Test files that mirror no module of their own -> what they are about.
 SUITES_OF_THEIR_OWN = {
     "test_against_practice.py": "the client and the practice server, end to end",
+    "test_doors.py": "what all transports have in common",
     "test_embed.py": "Client.embed",
     "test_examples.py": "the programs in scripts/examples/",
     "test_exports.py": "what the package offers",

@@ -15,8 +15,8 @@ import time
 import pytest
 
 from . import module, rawchat
+from .doors import CLOSE, RESET, RawServer, chunk as http_chunk, head
 from .scripts import GOOD, completion, delta, stream
-from .test_requests_transport import CLOSE, RESET, RawServer, chunk as http_chunk, head
 
 answer = module("protocol.answer")
 cost = module("protocol.cost")

@@ -247,10 +247,10 @@ def test_what_is_not_paid_by_the_token_is_not_in_the_bill():
 def test_the_default_door_is_ours_to_close_and_a_given_one_is_not():
     given = memory.MemoryTransport()
     assert sender_module.open_transport(given) == (given, False)
-    for name in (None, "requests"):
+    for name, expected in ((None, "requests"), ("requests", "requests"), ("stdlib", "stdlib")):
         door, ours = sender_module.open_transport(name)
         door.close()
-        assert (door.name, ours) == ("requests", True)
+        assert (door.name, ours) == (expected, True)
 
 
 @pytest.mark.parametrize("wrong", ["carrier-pigeon", 7, dict])

@@ -121,7 +121,7 @@ class ResponseReader:
             raise BrokenBody("the connection ended before the last chunk")
 
     def is_stale(self, error: BaseException) -> bool:
-        """Whether `error` is the end of a used connection that gave no byte of this answer: so it is worth a new one."""
+        """Whether `error` is the end of a used connection that gave no byte of this answer; a new one may do better."""
         dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
         return dead and self._reused and not self.begun
 

@@ -319,7 +319,8 @@ def _import_requests() -> Any:
         import requests
     except ImportError as error:
         raise ImportError(
-            "this door needs the requests package: `pip install requests` (2.25 or newer), or choose another transport"
+            f"this door needs the requests package, and there is {error}: `pip install requests` (2.25 or newer), "
+            'or take the door that needs nothing, transport="stdlib"'
         ) from error
     return requests
 
