@@ -16,6 +16,7 @@ and `receive_end`. Knows nothing of chat.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from ..protocol.wire import Headers, ResponseHead
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 # http.client's limit for one line, taken for the whole head: a server that sends more is no API.
 MOST_HEAD_BYTES = 65536
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
-_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?\Z", re.DOTALL)
+_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?\Z", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\Z)")
+_BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 _NO_TARGET = re.compile(r"[^!-~]")
 
 
@@ -202,6 +204,17 @@ class ResponseReader:
     def _take_chunks(self, data: bytes) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""
+        parts: List[bytes] = []
+        try:
+            position = self._split_chunks(data, parts)
+        finally:  # what came before a broken frame counts
+            if parts:
+                self._give(b"".join(parts))
+        if self._in_trailers:
+            self._take_trailers(data[position:])
+
+    def _split_chunks(self, data: bytes, parts: List[bytes]) -> int:
+        """Put the contents of chunks into `parts`. How far it got: the end, or the beginning of the trailers."""
         position = 0
         while position < len(data) and not self._in_trailers:
             if self._left_bytes:
@@ -209,23 +222,28 @@ class ResponseReader:
                 position += len(piece)
                 self._left_bytes -= len(piece)
                 self._line_end_due = True
-                self._give(piece)
+                parts.append(piece)
                 continue
             end = data.find(b"\n", position)
             if end < 0:
                 self._rest = self._short(data[position:], MOST_LINE_BYTES)
-                return
-            line = data[position:end].rstrip(b"\r")
+                return len(data)
+            line = data[position:end]
             position = end + 1
             if self._line_end_due:
-                if line:
+                if line.rstrip(b"\r"):
                     raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
                 self._line_end_due = False
+                continue
+            size_bytes = _chunk_size(line)
+            stop = position + size_bytes
+            if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
+                parts.append(data[position:stop])
+                position = stop + 2
             else:
-                self._left_bytes = _chunk_size(line)
-                self._in_trailers = not self._left_bytes
-        if self._in_trailers:
-            self._take_trailers(data[position:])
+                self._left_bytes = size_bytes
+                self._in_trailers = not size_bytes
+        return position
 
     def _take_trailers(self, data: bytes) -> None:
         """Fields after the last chunk are dropped, up to the empty line that ends them (RFC 9112, 7.1.2)."""
@@ -265,25 +283,21 @@ class ResponseReader:
 
 
 def _read_head(data: bytes, reused: bool) -> Tuple[int, ResponseHead]:
-    first, *lines = data.split(b"\r\n")
+    first, *lines = data.decode("latin-1").split("\r\n")
     match = _STATUS_LINE.match(first)
     if match is None:
         raise BadStatusLine(f"its first line is {first[:80]!r}")
     pairs: List[Tuple[str, str]] = []
     for line in lines:
-        if line[:1] in (b" ", b"\t") and pairs:  # a value folded over several lines (obsolete: RFC 9112, 5.2)
-            name, value = pairs[-1]
-            pairs[-1] = (name, f"{value} {line.strip().decode('latin-1')}")
-            continue
-        name_bytes, colon, value_bytes = line.partition(b":")
-        if not colon:
+        name, colon, value = line.partition(":")
+        if line[0] in " \t" and pairs:  # a value folded over several lines (obsolete: RFC 9112, 5.2)
+            name, value = pairs.pop()
+            value = f"{value} {line.strip(_BLANKS)}"
+        elif not colon:
             raise BadStatusLine(f"a header field without a colon: {line[:80]!r}")
-        pairs.append((name_bytes.strip().decode("latin-1"), value_bytes.strip().decode("latin-1")))
+        pairs.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version, status, reason = match.groups()
-    head = ResponseHead(
-        int(status), (reason or b"").decode("latin-1"), Headers(pairs), http_version=version.decode(), reused=reused
-    )
-    return head.status, head
+    return int(status), ResponseHead(int(status), reason or "", Headers(pairs), http_version=version, reused=reused)
 
 
 def _content_length(value: str) -> int:
@@ -295,8 +309,9 @@ def _content_length(value: str) -> int:
     return int(length)
 
 
+@lru_cache(maxsize=512)  # the chunks of a stream have a few hundred sizes, each again and again
 def _chunk_size(line: bytes) -> int:
-    match = _CHUNK_SIZE.match(line)
+    match = _CHUNK_SIZE.match(line.rstrip(b"\r"))
     if match is None:
         raise BrokenBody(f"a chunk size that is no number: {line[:40]!r}")
     return int(match.group(1), 16)
