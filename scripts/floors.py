@@ -73,9 +73,9 @@ FLOORS = (
         (
             "transport/base.py",
             "transport/failures.py",
+            "transport/http1.py",
             "transport/reading.py",
             "transport/requests_transport.py",
-            "transport/http1.py",
             "transport/route.py",
             "transport/stdlib_transport.py",
             "transport/memory.py",

@@ -349,6 +349,14 @@ def test_connections_are_used_again(door):
     assert told == [False, True, True, True, True]
 
 
+def test_bytes_after_the_last_chunk_cost_the_connection(door):
+    """Nobody asked for them: they are no answer to the next request."""
+    with RawServer([b"".join(framed("chunked")) + b"HTTP/1.1 200 OK\r\n", HOLD], plain(b"2")) as server:
+        assert b"".join(read_all(post(door, server.url))) == BODY
+        response = post(door, server.url)
+        assert response.head.reused is False and read_all(response) == [b"2"]
+
+
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_leaving_early_closes_the_connection(door, framing):
     """The server sees the client go, and the next call has a connection of its own."""

@@ -95,10 +95,8 @@ class ResponseReader:
         self.begun = False
         self._method = method
         self._reused = reused
-        self._rest = b""  # bytes of a line that is not complete yet
-        self._left_bytes = 0  # of the body or of the chunk that is being read
-        self._line_end_due = False  # a chunk's data is followed by an empty rest of a line
-        self._in_trailers = False
+        self._rest = b""  # of a head that is not complete yet
+        self._left_bytes = 0  # of a body with a Content-Length
         self._take: Callable[[bytes], None] = self._take_head
         self._decoder: Optional[_Decoder] = None
 
@@ -180,7 +178,10 @@ class ResponseReader:
         self._decoder = _decoder(head.headers.get("content-encoding", ""))
         if "transfer-encoding" in head.headers:
             chunked = _tokens(head.headers["transfer-encoding"])[-1:] == ["chunked"]
-            self._take = self._take_chunks if chunked else self._take_to_end
+            self._take = self._take_to_end
+            if chunked:
+                self._chunks = ChunkedBody()
+                self._take = self._take_chunks
         elif "content-length" in head.headers:
             self._left_bytes = _content_length(head.headers["content-length"])
             self._take = self._take_sized
@@ -202,65 +203,14 @@ class ResponseReader:
         self._give(data)
 
     def _take_chunks(self, data: bytes) -> None:
-        if self._rest:
-            data, self._rest = self._rest + data, b""
         parts: List[bytes] = []
         try:
-            position = self._split_chunks(data, parts)
+            self._chunks.receive(data, parts)
         finally:  # what came before a broken frame counts
             if parts:
                 self._give(b"".join(parts))
-        if self._in_trailers:
-            self._take_trailers(data[position:])
-
-    def _split_chunks(self, data: bytes, parts: List[bytes]) -> int:
-        """Put the contents of chunks into `parts`. How far it got: the end, or the beginning of the trailers."""
-        position = 0
-        while position < len(data) and not self._in_trailers:
-            if self._left_bytes:
-                piece = data[position : position + self._left_bytes]
-                position += len(piece)
-                self._left_bytes -= len(piece)
-                self._line_end_due = True
-                parts.append(piece)
-                continue
-            end = data.find(b"\n", position)
-            if end < 0:
-                self._rest = self._short(data[position:], MOST_LINE_BYTES)
-                return len(data)
-            line = data[position:end]
-            position = end + 1
-            if self._line_end_due:
-                if line.rstrip(b"\r"):
-                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
-                self._line_end_due = False
-                continue
-            size_bytes = _chunk_size(line)
-            stop = position + size_bytes
-            if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
-                parts.append(data[position:stop])
-                position = stop + 2
-            else:
-                self._left_bytes = size_bytes
-                self._in_trailers = not size_bytes
-        return position
-
-    def _take_trailers(self, data: bytes) -> None:
-        """Fields after the last chunk are dropped, up to the empty line that ends them (RFC 9112, 7.1.2)."""
-        while True:
-            line, newline, rest = data.partition(b"\n")
-            if not newline:
-                self._rest = self._short(data, MOST_HEAD_BYTES)
-                return
-            data = rest
-            if not line.rstrip(b"\r"):
-                self._end(reusable=self._keep_alive and not rest)
-                return
-
-    def _short(self, line: bytes, limit_bytes: int) -> bytes:
-        if len(line) > limit_bytes:
-            raise BrokenBody(f"a line of more than {limit_bytes} bytes between chunks")
-        return line
+        if self._chunks.at_end:
+            self._end(reusable=self._keep_alive and not self._chunks.surplus)
 
     def _take_surplus(self, data: bytes) -> None:
         """Nobody asked for these: whatever they are, they are no answer to the next request."""
@@ -280,6 +230,70 @@ class ResponseReader:
             rest = self._decoder.flush()
             if rest:
                 self.pieces.append(rest)
+
+
+class ChunkedBody:
+    """Takes the chunks of a body apart (RFC 9112, 7.1). `surplus`: bytes came after its end."""
+
+    def __init__(self) -> None:
+        self.at_end = False
+        self.surplus = False
+        self._rest = b""  # of a line that is not complete yet
+        self._left_bytes = 0  # of the chunk that is being read
+        self._line_end_due = False  # a chunk's data is followed by an empty rest of a line
+        self._in_trailers = False
+
+    def receive(self, data: bytes, parts: List[bytes]) -> None:
+        """Put what `data` has of the body into `parts`. Raises BrokenBody; what came before is in `parts` then."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        position = 0
+        while position < len(data) and not self._in_trailers:
+            if self._left_bytes:
+                piece = data[position : position + self._left_bytes]
+                position += len(piece)
+                self._left_bytes -= len(piece)
+                self._line_end_due = True
+                parts.append(piece)
+                continue
+            end = data.find(b"\n", position)
+            if end < 0:
+                self._rest = _short(data[position:], MOST_LINE_BYTES)
+                return
+            line = data[position:end]
+            position = end + 1
+            if self._line_end_due:
+                if line.rstrip(b"\r"):
+                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
+                self._line_end_due = False
+                continue
+            size_bytes = _chunk_size(line)
+            stop = position + size_bytes
+            if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
+                parts.append(data[position:stop])
+                position = stop + 2
+            else:
+                self._left_bytes = size_bytes
+                self._in_trailers = not size_bytes
+        if self._in_trailers:
+            self._take_trailers(data[position:])
+
+    def _take_trailers(self, data: bytes) -> None:
+        """Fields after the last chunk are dropped, up to the empty line that ends them (RFC 9112, 7.1.2)."""
+        while not self.at_end:
+            line, newline, rest = data.partition(b"\n")
+            if not newline:
+                self._rest = _short(data, MOST_HEAD_BYTES)
+                return
+            data = rest
+            self.at_end = not line.rstrip(b"\r")
+        self.surplus = bool(data)
+
+
+def _short(line: bytes, limit_bytes: int) -> bytes:
+    if len(line) > limit_bytes:
+        raise BrokenBody(f"a line of more than {limit_bytes} bytes between chunks")
+    return line
 
 
 def _read_head(data: bytes, reused: bool) -> Tuple[int, ResponseHead]:

@@ -39,6 +39,7 @@ from ..protocol.errors import APIConnectionError
 from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
 from .failures import Trip, cause_to_show, check_headers, connection_error, explain, origin_of, peer_of, was_stale
+from .http1 import BrokenBody
 from .reading import (
     header_pairs_of,
     nothing_more,
@@ -493,12 +494,12 @@ def _watched_class(base: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _failures() -> Tuple[Type[Exception], ...]:
-    """Every exception that says "this did not work". Those of requests are OSErrors; EOFError is ours (`_end`)."""
+    """Every exception that says "this did not work". Those of requests are OSErrors; EOFError, BrokenBody are ours."""
     from http.client import HTTPException
 
     from urllib3.exceptions import HTTPError
 
-    return (OSError, EOFError, ValueError, HTTPException, HTTPError)
+    return (OSError, EOFError, ValueError, BrokenBody, HTTPException, HTTPError)
 
 
 def _leave_headers_alone(prepared: Any) -> Any:
