@@ -75,6 +75,7 @@ FLOORS = (
             "transport/failures.py",
             "transport/http1.py",
             "transport/reading.py",
+            "transport/stand_in.py",
             "transport/requests_transport.py",
             "transport/route.py",
             "transport/stdlib_transport.py",

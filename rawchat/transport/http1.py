@@ -156,8 +156,7 @@ class ResponseReader:
             if rest:
                 self._take_head(rest)
             return
-        self.head = head
-        self._choose_body(head)
+        self.expect_body(head)
         if not self.at_end and rest:
             self._take(rest)
         elif rest:
@@ -167,8 +166,12 @@ class ResponseReader:
         if not b"HTTP/".startswith(start):
             raise BadStatusLine(f"it begins with {start!r}")
 
-    def _choose_body(self, head: ResponseHead) -> None:
-        """RFC 9112, 6.3: no body at all, chunks, a length, or up to the end of the connection."""
+    def expect_body(self, head: ResponseHead) -> None:
+        """The head is this; what comes is the body: none at all, chunks, a length, or up to the end of the connection.
+
+        RFC 9112, 6.3. Raises BadStatusLine or DecodeError for what cannot be read.
+        """
+        self.head = head
         tokens = _tokens(head.headers.get("connection", ""))
         self._keep_alive = "keep-alive" in tokens if head.http_version == "1.0" else "close" not in tokens
         tunnel = self._method == "CONNECT" and 200 <= head.status < 300

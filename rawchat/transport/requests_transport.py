@@ -21,11 +21,13 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import (
     TYPE_CHECKING,
     Any,
+    Callable,
     Dict,
+    Iterator,
     List,
     Mapping,
     NamedTuple,
@@ -35,20 +37,12 @@ from typing import (
     Union,
 )
 
-from ..protocol.errors import APIConnectionError
 from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
-from .failures import Trip, cause_to_show, check_headers, connection_error, explain, origin_of, peer_of, was_stale
-from .http1 import BrokenBody
-from .reading import (
-    header_pairs_of,
-    nothing_more,
-    raise_cancelled,
-    raise_closed,
-    reader_of,
-    real_or_stand_in,
-    socket_of,
-)
+from .failures import Trip, cause_to_show, check_headers, explain, origin_of, was_stale
+from .http1 import HTTP_FAILURES, ResponseReader
+from .reading import READ_BYTES, Connection, ConnectionResponse
+from .stand_in import real_or_stand_in
 
 if TYPE_CHECKING:
     import threading
@@ -57,7 +51,6 @@ if TYPE_CHECKING:
 
 _HTTP_VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 _MOST_URLS = 256  # prepared URLs kept per Session; a client uses two or three
-_SHORTEST_TIMEOUT_S = 0.001  # a socket timeout of 0 would mean "never wait", which is another mode
 _LEFT_OUT = "(left out)"
 
 
@@ -187,129 +180,104 @@ class RequestsTransport(Transport):
         return explain(error, call, phase="connect" if self._own else "head", proxy=proxy)
 
 
-class RequestsResponse(Response):
-    """One answer over urllib3; also wraps a `requests.Response` of anybody's, asked for with `stream=True`.
-
-    The socket is ours until the body ends; at that moment urllib3 hands the connection back to its pool.
-    """
+class RequestsResponse(ConnectionResponse):
+    """One answer over urllib3; also wraps a `requests.Response` of anybody's, asked for with `stream=True`."""
 
     def __init__(self, answer: requests.Response, call: Optional[Trip] = None) -> None:
         answer = real_or_stand_in(answer)
-        self._answer = answer
-        self._raw = answer.raw
-        self._socket = socket_of(self._raw)
-        if call is None:
-            call = Trip(answer.url, None, None if self._socket is None else self._socket.gettimeout())
-        self._call = call
-        self._read_timeout_s = call.read_timeout_s
-        self._reader = reader_of(answer)
-        self._next_piece = self._reader.next_piece
-        self._received_bytes = 0
-        self._cancelled = False
-        self._reading_whole = False
-        self.head = ResponseHead(
+        raw: Any = answer.raw
+        head = ResponseHead(
             status=answer.status_code,
             reason=answer.reason or "",
-            headers=Headers(header_pairs_of(self._raw)),
-            http_version=_HTTP_VERSIONS.get(getattr(self._raw, "version", 0), "1.1"),
-            reused=getattr(getattr(self._raw, "connection", None), "reused", None),
+            headers=Headers(_header_pairs_of(raw)),
+            http_version=_HTTP_VERSIONS.get(getattr(raw, "version", 0), "1.1"),
+            reused=getattr(getattr(raw, "connection", None), "reused", None),
+        )
+        held = _socket_of(raw)
+        super().__init__(
+            _Connection(answer, held, head),
+            call or Trip(answer.url, None, None if held is None else held.gettimeout()),
+            head,
         )
 
-    def read_some(self) -> bytes:
+
+class _Connection(Connection):
+    """The connection below a response of requests: ours until the body ends, then handed back to urllib3's pool.
+
+    The body is read from the file below http.client's response, which urllib3 reads as well, and undone by our reader:
+    what has come is given out as it is, over every urllib3. (Its own ways differ by version: `read1` came with 2.2,
+    and takes chunks one by one, at three times the cost; `read(n)` waits for n bytes.) Fakes have no such file, and a
+    coding that we never ask for (br, zstd) is not ours: such bodies are taken as urllib3 gives them.
+    """
+
+    def __init__(self, answer: Any, held: Any, head: ResponseHead) -> None:
+        super().__init__(held, ResponseReader("GET"))
+        self._answer = answer
+        self._next = self._file_below(answer.raw, head) or self._decoded(answer, head)
+
+    def _file_below(self, raw: Any, head: ResponseHead) -> Optional[Callable[[], bytes]]:
+        file: Any = getattr(getattr(raw, "_fp", None), "fp", None)
+        if not hasattr(file, "read1") or raw.tell() or raw.chunk_left is not None:  # the caller has begun to read
+            return None
         try:
-            piece = self._next_piece()
-            if not piece:
-                self._end()
-                return b""
-        except _failures() as error:
-            raise self._broken(error) from cause_to_show(error)
-        self._received_bytes += len(piece)
-        return piece
+            self.reader.expect_body(head)
+        except HTTP_FAILURES:
+            return None
+        return partial(file.read1, READ_BYTES)
+
+    def _decoded(self, answer: Any, head: ResponseHead) -> Callable[[], bytes]:
+        self.reader = ResponseReader("GET")
+        self.reader.expect_body(head._replace(status=200, headers=Headers()))  # whatever comes, to its end
+        pieces = iter((answer.content,)) if answer._content_consumed else _pieces(answer.raw)
+        return partial(next, pieces, b"")
 
     def read(self) -> bytes:
-        """All that is left of the body; untouched, in one call to urllib3, the quickest way for a large one."""
-        begun = self._received_bytes or not self._reader.untouched
-        if begun or self._next_piece is not self._reader.next_piece:
-            return super().read()
-        self._reading_whole = True
-        try:
-            whole: bytes = self._raw.read(decode_content=True) or b""
-            self._received_bytes = len(whole)
-            self._end()
-        except _failures() as error:
-            raise self._broken(error) from cause_to_show(error)
-        return whole
+        return self._next()
 
-    def set_read_timeout(self, seconds: Optional[float]) -> None:
-        if seconds == self._read_timeout_s:
-            return
-        self._read_timeout_s = seconds
-        if self._socket is not None:
-            self._socket.settimeout(None if seconds is None else max(seconds, _SHORTEST_TIMEOUT_S))
+    @property
+    def failures(self) -> Tuple[Type[Exception], ...]:  # type: ignore[override]
+        return _failures()
 
-    def drain(self, limit_s: float) -> bool:
-        ends_s = time.monotonic() + limit_s
-        try:
-            while not self._reader.at_end:
-                rest_s = ends_s - time.monotonic()
-                if rest_s <= 0:
-                    self.close()
-                    return False
-                self.set_read_timeout(rest_s)
-                self.read_some()
-        except APIConnectionError:
-            return False  # nothing of the answer depends on this rest; `_broken` has closed the connection
-        return True
-
-    def cancel(self) -> None:
-        """Shut the socket down under a blocked read, which then ends at once.
-
-        urllib3's own `shutdown` came with 2.3, and stops only the receiving side: so the socket itself is used. After
-        the end of the body the connection is the pool's, perhaps another call's already: then there is nothing to end.
-        """
-        import socket  # here, as selectors and enum come with it, which importing the client need not wait for
-
-        if self._reader.at_end:
-            return
-        self._cancelled = True
-        self._next_piece = raise_cancelled
-        held = self._socket
-        if held is None or getattr(self._raw, "connection", None) is None:
-            return
-        try:
-            # Not `held.shutdown`: over TLS that would drop the session object under the reading thread.
-            socket.socket.shutdown(held, socket.SHUT_RDWR)
-        except OSError:
-            return  # the server has hung up already: the reader is awake
+    def give_back(self) -> None:
+        if self.reader.reusable:
+            self._answer.raw._fp.close()
+            self._answer.raw.release_conn()
+        else:
+            self.close()
 
     def close(self) -> None:
-        self._socket = None
-        if not self._reader.at_end:
-            self._next_piece = raise_closed
-        self._reader.close()
         self._answer.close()
 
-    def _end(self) -> None:
-        """The body gives nothing more. Is it whole? urllib3 1.26, and `read1` of 2.x, let a short one pass silently."""
-        if self._reader.at_end:
-            return
-        if self._cancelled:
-            raise_cancelled()
-        missing_bytes = self._reader.missing_bytes()
-        if missing_bytes:
-            raise EOFError(f"Content-Length promised {missing_bytes} more")
-        self._socket = None
-        self._reader.at_end = True
-        self._next_piece = nothing_more
 
-    def _broken(self, error: Exception) -> Exception:
-        call = self._call._replace(read_timeout_s=self._read_timeout_s)
-        self.close()
-        if self._cancelled:
-            return connection_error(f"the answer of {peer_of(call.url)} was cancelled", "body")
-        # What urllib3 had read of a body asked for in one call is lost, and its length unknown.
-        received_bytes = None if self._reading_whole else self._received_bytes
-        return explain(error, call, phase="body", received_bytes=received_bytes)
+def _pieces(raw: Any) -> Iterator[bytes]:
+    """A body as urllib3 decodes it. A short one is told here: 1.26, and `read1` of 2.x, let it pass silently."""
+    if raw.chunked or not hasattr(raw, "read1"):
+        yield from raw.stream(None, decode_content=True)
+    else:
+        yield from iter(partial(raw.read1, None, True), b"")
+    if raw.length_remaining:
+        raise EOFError(f"Content-Length promised {raw.length_remaining} more")
+
+
+def _socket_of(raw: Any) -> Any:
+    """The socket below a urllib3 response, or None (fakes have none).
+
+    Looked for under the body first: at "Connection: close" http.client takes it away from the connection.
+    """
+    buffered = getattr(getattr(raw, "_fp", None), "fp", None)
+    found = getattr(getattr(buffered, "raw", None), "_sock", None)
+    if found is None:
+        found = getattr(getattr(raw, "connection", None), "sock", None)
+    return found
+
+
+def _header_pairs_of(raw: Any) -> List[Tuple[str, str]]:
+    """Header fields as they came: http.client keeps order, case and repetition, urllib3's dict groups them by name."""
+    message: Any = getattr(getattr(raw, "_original_response", None), "msg", None)
+    if not hasattr(message, "raw_items"):
+        return [(str(name), str(value)) for name, value in raw.headers.items()]
+    # A value folded over several lines (obsolete: RFC 9112, 5.2) reads as one line.
+    return [(name, " ".join(value.split()) if "\n" in value else value) for name, value in message.raw_items()]
 
 
 # A Session without all that a door does not need: it costs half the time of a plain one per call.
@@ -494,12 +462,12 @@ def _watched_class(base: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _failures() -> Tuple[Type[Exception], ...]:
-    """Every exception that says "this did not work". Those of requests are OSErrors; EOFError, BrokenBody are ours."""
+    """Every exception that says "this did not work". Those of requests are OSErrors; EOFError is ours (`_pieces`)."""
     from http.client import HTTPException
 
     from urllib3.exceptions import HTTPError
 
-    return (OSError, EOFError, ValueError, BrokenBody, HTTPException, HTTPError)
+    return (*Connection.failures, EOFError, HTTPException, HTTPError)
 
 
 def _leave_headers_alone(prepared: Any) -> Any:
