@@ -8,7 +8,7 @@ import requests
 import responses
 
 from . import module
-from .doors import BODY, CLOSE, HOLD, RawServer, fails, framed, head, plain, post, read_all
+from .doors import BODY, CLOSE, HOLD, RawServer, fails, framed, head, parts, plain, post, read_all
 
 errors = module("protocol.errors")
 door_module = module("transport.requests_transport")
@@ -100,6 +100,41 @@ def test_a_response_of_the_callers_that_falls_silent():
         response = door_module.RequestsResponse(session.post(server.url, data=b"{}", stream=True, timeout=0.05))
         assert "0.05 s" in str(fails(errors.APITimeoutError, response.read_some))
         response.close()
+
+
+@pytest.mark.parametrize("framing", ["sized", "chunked", "closed"])
+def test_codings_that_only_urllib3_knows(framing):
+    """Two codings at once, or Brotli where it is installed: nobody asks for them here, and urllib3 undoes them."""
+    door = door_module.RequestsTransport()
+    first, pieces, rest = parts(framing, pieces=[gzip.compress(gzip.compress(BODY))])
+    first = first.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip, gzip\r\n\r\n")
+    with RawServer([first, *pieces, *rest], plain()) as server:
+        assert b"".join(read_all(post(door, server.url))) == BODY
+        response = post(door, server.url)
+        assert response.head.reused is (framing != "closed")
+        assert read_all(response) == [b"{}"]
+    door.close()
+
+
+@pytest.mark.parametrize("framing", ["sized", "chunked", "closed"])
+def test_a_body_that_the_caller_has_begun_to_read(framing):
+    """The rest of it is read."""
+    with RawServer(framed(framing)) as server, requests.Session() as session:
+        answer = session.post(server.url, data=b"{}", stream=True, timeout=5)
+        begun = answer.raw.stream(2)
+        first = next(begun)
+        assert first + door_module.RequestsResponse(answer).read() == BODY
+        begun.close()
+
+
+def test_the_rest_of_a_body_that_is_cut_short():
+    """Is no end, whatever urllib3 makes of it."""
+    with RawServer([head("Content-Length: 9"), b"hello", CLOSE]) as server, requests.Session() as session:
+        answer = session.post(server.url, data=b"{}", stream=True, timeout=5)
+        assert answer.raw.read(2) == b"he"
+        response = door_module.RequestsResponse(answer)
+        error = fails(errors.APIConnectionError, response.read)
+        assert error.phase == "body" and "4 more" in str(error)
 
 
 # Over `responses`, which plays whole bodies from memory.

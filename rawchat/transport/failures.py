@@ -78,7 +78,7 @@ _UNKNOWN_CAUSE = _Cause((), "", "the call to {peer} failed: {detail}")
 _MADE_WHILE_HANDLING = frozenset(("NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError"))
 _STANDARD_MODULES = frozenset(("builtins", "socket", "ssl", "http.client"))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_NOT_IN_VALUE = re.compile("[\r\n\0\u0100-\U0010ffff]")
+_NOT_IN_VALUE = re.compile(r"[^\1-\t\v\f\x0e-\xff]")  # NUL, a line break, or beyond Latin-1
 
 
 def explain(

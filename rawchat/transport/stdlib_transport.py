@@ -7,8 +7,8 @@ Chosen where `requests` is not installed, or by `Client(transport="stdlib")`. Ke
 `requests_transport.py` does, and takes the same options; proxies and CA files come from the environment (`route.py`).
 
 The bytes of an answer are read by `http1.ResponseReader`, which the async door uses as well, and not by http.client:
-that one parses heads with the `email` package, which costs more to import than all of rawchat, and hands out a body in
-blocks or line by line. (Measured, Python 3.11: HTTP_CLIENT_FIGURES.)
+that one parses heads with the `email` package, and a body comes out of it in blocks or line by line. (Measured on
+Python 3.13: a warm call takes 60 us of CPU against 97, of which 9 are the system's; importing 3 ms against 12.)
 
 Does not retry, with one exception: an idle connection that the server closes just as we send on it (see `send`). Does
 not race IPv6 against IPv4: the addresses of a host are tried in turn, each for as long as the connect timeout.
