@@ -607,7 +607,8 @@ def test_a_keyboard_interrupt_in_the_loop_leaves_nothing_open(practice, transpor
             raise KeyboardInterrupt
 
     assert eventually(lambda: practice.requests[0].over)
-    assert stream.reply.text == "One" and not stream.reply.complete
+    assert stream.reply.text in ("One", "One,")  # what had arrived: one read may bring two pieces
+    assert not stream.reply.complete
 
 
 def test_cancel_wakes_a_blocked_read(practice, transport):
