@@ -58,6 +58,8 @@ ROWS = [
     Row("equal lengths", sized(b"a", b"Content-Length: 1"), b"a"),
     Row("no reason phrase", sized(b"a", first=b"HTTP/1.1 200\r\n"), b"a"),
     Row("an empty line first", b"\r\n" + sized(b"a"), b"a"),
+    Row("line feeds alone", b"\n" + sized(b"a\r\n\r\nb", b"X-A: 1").replace(b"\r\n", b"\n", 4), b"a\r\n\r\nb"),
+    Row("line feeds alone, nothing else", b"HTTP/1.1 200 OK\n\nhello", b"hello", ends=True, reusable=False),
     Row("204 has no body", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", status=204),
     Row("304 has no body", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", status=304),
     Row("HEAD has no body", OK + b"Content-Length: 5\r\n\r\n", method="HEAD"),

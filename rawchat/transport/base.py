@@ -13,6 +13,7 @@ no other library's exceptions. It does not retry, parse JSON or know about chat.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, List, Optional
 
 from ..protocol.wire import Request, ResponseHead
@@ -78,7 +79,10 @@ class Transport:
         """Wait between two attempts; `wake`, once set, ends the wait. A transport for tests records the figure
         instead.
         """
-        raise NotImplementedError
+        if wake is None:
+            time.sleep(seconds)
+        else:
+            wake.wait(seconds)
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_HEAD_BYTES = 65536
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
 _STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?\Z", re.DOTALL)
+_HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alone, as servers made by hand do it
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\Z)")
 _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 _NO_TARGET = re.compile(r"[^!-~]")
@@ -136,22 +137,18 @@ class ResponseReader:
 
     def _take_head(self, data: bytes) -> None:
         data = self._rest + data
-        start = 0
-        while data[start : start + 2] == b"\r\n":  # RFC 9112, 2.2: an empty line before the status line is skipped
-            start += 2
-        if data[start:] == b"\r":
-            self._rest = b"\r"
-            return
-        self._check_start(data[start : start + 5])
-        end = data.find(b"\r\n\r\n", start)
-        if end < 0:
-            if len(data) - start > MOST_HEAD_BYTES:
+        data = data.lstrip(b"\r\n")  # RFC 9112, 2.2: an empty line before the status line is skipped
+        if not b"HTTP/".startswith(data[:5]):
+            raise BadStatusLine(f"it begins with {data[:5]!r}")
+        end = _HEAD_END.search(data)
+        if end is None:
+            if len(data) > MOST_HEAD_BYTES:
                 raise BadStatusLine(f"a head of more than {MOST_HEAD_BYTES} bytes")
-            self._rest = data[start:]
+            self._rest = data
             return
         self._rest = b""
-        status, head = _read_head(data[start:end], self._reused)
-        rest = data[end + 4 :]
+        status, head = _read_head(data[: end.start()], self._reused)
+        rest = data[end.end() :]
         if 100 <= status < 200 and status != 101:  # an interim answer: the real one follows
             if rest:
                 self._take_head(rest)
@@ -161,10 +158,6 @@ class ResponseReader:
             self._take(rest)
         elif rest:
             self.reusable = False
-
-    def _check_start(self, start: bytes) -> None:
-        if not b"HTTP/".startswith(start):
-            raise BadStatusLine(f"it begins with {start!r}")
 
     def expect_body(self, head: ResponseHead) -> None:
         """The head is this; what comes is the body: none at all, chunks, a length, or up to the end of the connection.
@@ -300,7 +293,7 @@ def _short(line: bytes, limit_bytes: int) -> bytes:
 
 
 def _read_head(data: bytes, reused: bool) -> Tuple[int, ResponseHead]:
-    first, *lines = data.decode("latin-1").split("\r\n")
+    first, *lines = data.decode("latin-1").rstrip("\r").replace("\r\n", "\n").split("\n")
     match = _STATUS_LINE.match(first)
     if match is None:
         raise BadStatusLine(f"its first line is {first[:80]!r}")

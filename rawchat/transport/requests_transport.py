@@ -20,22 +20,8 @@ Does not retry, with one exception: an idle connection that the server closes ju
 from __future__ import annotations
 
 import os
-import time
 from functools import lru_cache, partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Type,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
@@ -45,8 +31,6 @@ from .reading import READ_BYTES, Connection, ConnectionResponse
 from .stand_in import real_or_stand_in
 
 if TYPE_CHECKING:
-    import threading
-
     import requests
 
 _HTTP_VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
@@ -109,12 +93,6 @@ class RequestsTransport(Transport):
             return self._send_once(request, headers, call)
         except _failures() as error:
             raise self._explained(error, call) from cause_to_show(error)
-
-    def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
-        if wake is None:
-            time.sleep(seconds)
-        else:
-            wake.wait(seconds)
 
     def close(self) -> None:
         """Close every idle connection. A Session that the caller brought is theirs to close."""

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import os
 import socket
-import time
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from ..protocol.wire import Request
 from .base import Response, Transport
@@ -27,9 +26,6 @@ from .failures import Trip, cause_to_show, check_headers, check_timeouts, explai
 from .http1 import ResponseReader
 from .reading import READ_BYTES, Connection, ConnectionResponse
 from .route import NewConnectionError, Origin, ProxyError, Route, Routes, connect_bytes, request_bytes
-
-if TYPE_CHECKING:
-    import threading
 
 
 class StdlibTransport(Transport):
@@ -78,12 +74,6 @@ class StdlibTransport(Transport):
             except _Stale:
                 pass  # the traceback of what follows need not begin with it
         return self._exchange(self._connect(route, trip), request.method, data, trip)
-
-    def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
-        if wake is None:
-            time.sleep(seconds)
-        else:
-            wake.wait(seconds)
 
     def close(self) -> None:
         """Close every idle connection, and keep none from now on."""
