@@ -266,8 +266,8 @@ def _import_requests() -> Any:
         import requests
     except ImportError as error:
         raise ImportError(
-            f"this door needs the requests package, and there is {error}: `pip install requests` (2.25 or newer), "
-            'or take the door that needs nothing, transport="stdlib"'
+            f"the requests package cannot be imported ({error}): `pip install requests` (2.25 or newer), "
+            'or give transport="stdlib", which needs nothing'
         ) from error
     return requests
 
