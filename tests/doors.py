@@ -7,6 +7,7 @@ what it got, and never sleeps: whatever must happen in order is synchronised by 
 import asyncio
 import importlib.util
 import re
+import select
 import socket
 import ssl
 import struct
@@ -211,10 +212,10 @@ def framed(framing, coding="plain", pieces=PIECES):
 
 
 class Proxy(RawServer):
-    """Takes absolute-form requests itself, and relays what comes after CONNECT."""
+    """Takes absolute-form requests itself, and relays what comes after CONNECT; to it, api.example is this machine."""
 
-    def __init__(self, *plays, refuses=False):
-        super().__init__(*plays)
+    def __init__(self, *plays, refuses=False, tls=None):
+        super().__init__(*plays, tls=tls)
         self.refuses = refuses
 
     def _talk(self, connection):
@@ -228,25 +229,20 @@ class Proxy(RawServer):
             connection.sendall(head(status="407 Proxy Authentication Required"))
             return
         host, _, port = request.split()[1].decode().partition(":")
-        with socket.create_connection((host, int(port)), PATIENCE_S) as far:
+        with socket.create_connection((host.replace("api.example", "127.0.0.1"), int(port)), PATIENCE_S) as far:
             connection.sendall(head(status="200 Connection established"))
-            back = threading.Thread(target=relay, args=(far, connection), daemon=True)
-            back.start()
             relay(connection, far)
-            back.join(PATIENCE_S)
 
 
-def relay(source, sink):
-    try:
-        while True:
+def relay(near, far):
+    """Both ways, until one side leaves. In one thread: two may not use one TLS connection at the same time."""
+    while True:
+        decrypted = near.pending() if isinstance(near, ssl.SSLSocket) else 0
+        for source in [near] if decrypted else select.select([near, far], [], [], PATIENCE_S)[0]:
             data = source.recv(65536)
             if not data:
                 return
-            sink.sendall(data)
-    except OSError:
-        return  # one side has left, so the other may
-    finally:
-        _shut(sink)
+            (far if source is near else near).sendall(data)
 
 
 def closed_port():

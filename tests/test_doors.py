@@ -725,6 +725,29 @@ def test_a_tunnel_for_https(make_door, tls, certificate, monkeypatch):
     assert b"Proxy-Authorization" not in server.requests[0]
 
 
+@of_sync_doors
+def test_a_tunnel_through_a_proxy_over_tls(make_door, tls, certificate):
+    """TLS with the proxy, CONNECT, and TLS with the target inside: read, cancelled, broken off, timed out."""
+    plays = [framed("chunked"), plain(b"x" * 300_000), [head("Content-Length: 5"), b"ab", HOLD]]
+    plays += [[head("Content-Length: 5"), b"ab", CLOSE], [head("Content-Length: 5"), HOLD]]
+    with RawServer(*plays, tls=tls) as server, Proxy(tls=tls) as proxy:
+        door = make_door(verify=certificate, proxies={"https": f"https://127.0.0.1:{proxy.port}"})
+        assert b"".join(read_all(post(door, server.url))) == BODY
+        response = post(door, server.url, body=b"y" * 300_000)
+        assert response.head.reused is True and len(response.read()) == 300_000
+        response = post(door, server.url)
+        assert response.read_some() == b"ab"
+        response.cancel()
+        assert "cancelled" in str(fails(errors.APIConnectionError, response.read_some))
+        response = post(door, server.url)
+        assert response.head.reused is False
+        assert "3 more" in str(fails(errors.APIConnectionError, response.read))
+        response = post(door, server.url, read_s=0.2)
+        assert fails(errors.APITimeoutError, response.read_some).phase == "body"
+        door.close()
+    assert len(server.requests[1]) > 300_000
+
+
 @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost,127.0.0.1", "*"])
 def test_no_proxy(make_door, monkeypatch, no_proxy):
     """What no_proxy names is asked directly."""

@@ -12,6 +12,7 @@ from .doors import (
     HOLD,
     PATIENCE_S,
     PIECES,
+    Proxy,
     RawServer,
     fails,
     framed,
@@ -166,15 +167,22 @@ def test_cancelled_while_the_end_is_read(door):
 # Routes.
 
 
-def test_tls_inside_tls_is_refused(tls, certificate):
-    """An https:// proxy serves http:// targets; for https:// ones the error names the ways out."""
+def test_a_proxy_over_tls_for_http(tls, certificate):
+    """It gets the request as it is, encrypted."""
     with RawServer(plain(b"by proxy"), tls=tls) as proxy:
-        address = f"https://127.0.0.1:{proxy.port}"
-        door = StdlibTransport(proxies={"all": address}, verify=certificate)
+        door = StdlibTransport(proxies={"all": f"https://127.0.0.1:{proxy.port}"}, verify=certificate)
         assert read_all(post(door, "http://api.example/v1")) == [b"by proxy"]
-        error = fails(errors.APIConnectionError, post, door, "https://api.example/v1")
-        assert error.phase == "connect" and 'transport="requests"' in str(error)
         door.close()
+    assert proxy.requests[0].startswith(b"POST http://api.example/v1 HTTP/1.1\r\n")
+
+
+def test_the_target_is_verified_inside_the_tunnel(tls, certificate):
+    """The proxy is trusted, the name of the target is not the certificate's."""
+    with RawServer(plain(), tls=tls) as server, Proxy(tls=tls) as proxy:
+        door = StdlibTransport(proxies={"https": f"https://127.0.0.1:{proxy.port}"}, verify=certificate)
+        error = fails(errors.APIConnectionError, post, door, server.url.replace("127.0.0.1", "api.example"))
+        assert error.phase == "connect" and "cannot trust api.example" in str(error)
+        assert server.requests == []
 
 
 def test_a_tunnel_that_breaks(door):

@@ -246,7 +246,7 @@ def _socket_of(raw: Any) -> Any:
     found = getattr(getattr(buffered, "raw", None), "_sock", None)
     if found is None:
         found = getattr(getattr(raw, "connection", None), "sock", None)
-    return found
+    return getattr(found, "socket", found)  # TLS inside TLS (a proxy's) is an object around the socket
 
 
 def _header_pairs_of(raw: Any) -> List[Tuple[str, str]]:

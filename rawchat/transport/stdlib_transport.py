@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from ..protocol.wire import Request
 from .base import Response, Transport
@@ -153,6 +153,7 @@ class _Connection(Connection):
         self.route = route
         self._door = door
         self._answered = False
+        self._stream: Any = None  # what is read and written: the socket, or what is inside it
 
     def open(self, tls: Any, timeout_s: Optional[float]) -> None:
         """Connect to the target, or to its proxy and through it."""
@@ -165,10 +166,11 @@ class _Connection(Connection):
         except OSError as error:
             raise ProxyError(str(error)) from error
         if self.route.target.scheme == "https":
-            if proxy.scheme == "https":  # OpenSSL over a socket cannot be stacked on OpenSSL
-                raise ProxyError('TLS inside TLS is beyond this door; use an http:// proxy, or transport="requests"')
             self._tunnel(timeout_s)
-            self._start_tls(tls, self.route.target)
+            if proxy.scheme == "https":
+                self._stream = _InnerTLS(self._socket, tls, self.route.target.host)
+            else:
+                self._start_tls(tls, self.route.target)
 
     def _reach(self, origin: Origin, tls: Any, timeout_s: Optional[float]) -> None:
         try:
@@ -177,12 +179,13 @@ class _Connection(Connection):
             if type(error) is OSError:  # an unreachable network
                 raise NewConnectionError(error.strerror or str(error)) from error
             raise
+        self._stream = self._socket
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme == "https":
             self._start_tls(tls, origin)
 
     def _start_tls(self, tls: Any, origin: Origin) -> None:
-        self._socket = tls.wrap_socket(self._socket, server_hostname=origin.host)
+        self._stream = self._socket = tls.wrap_socket(self._socket, server_hostname=origin.host)
 
     def _tunnel(self, timeout_s: Optional[float]) -> None:
         reader = self.begin("CONNECT")
@@ -203,13 +206,13 @@ class _Connection(Connection):
     def send(self, data: bytes, timeout_s: Optional[float]) -> None:
         self.set_timeout(timeout_s)
         try:
-            self._socket.sendall(data)
+            self._stream.sendall(data)
         except ConnectionError:
             # A server may answer (413, 401) and hang up without having read all of a request; its answer is here then.
             self.receive()
 
     def read(self) -> bytes:
-        data: bytes = self._socket.recv(READ_BYTES)
+        data: bytes = self._stream.recv(READ_BYTES)
         return data
 
     def is_quiet(self) -> bool:
@@ -231,3 +234,43 @@ class _Connection(Connection):
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
+
+
+class _InnerTLS:
+    """TLS with the target inside TLS with a proxy. OpenSSL wants a socket or buffers below it: here, buffers."""
+
+    def __init__(self, outer: Any, tls: Any, host: str) -> None:
+        import ssl
+
+        self._ssl = ssl
+        self._outer = outer
+        self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._inner = tls.wrap_bio(self._came, self._goes, server_hostname=host)
+        self._pump(self._inner.do_handshake)
+
+    def recv(self, most_bytes: int) -> bytes:
+        try:
+            data: bytes = self._pump(self._inner.read, most_bytes)
+        except (self._ssl.SSLZeroReturnError, self._ssl.SSLEOFError):
+            return b""  # as SSLSocket has it: whether the answer is whole, its framing says
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        self._pump(self._inner.write, data)
+
+    def _pump(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Do a step, and carry bytes between its buffers and the outer connection until it is done."""
+        while True:
+            try:
+                done, result = True, step(*arguments)
+            except self._ssl.SSLWantReadError:
+                done = False
+            if self._goes.pending:
+                self._outer.sendall(self._goes.read())
+            if done:
+                return result
+            data = self._outer.recv(READ_BYTES)
+            if data:
+                self._came.write(data)
+            else:
+                self._came.write_eof()
