@@ -731,7 +731,7 @@ def test_a_tunnel_through_a_proxy_over_tls(make_door, tls, certificate):
     plays = [framed("chunked"), plain(b"x" * 300_000), [head("Content-Length: 5"), b"ab", HOLD]]
     plays += [[head("Content-Length: 5"), b"ab", CLOSE], [head("Content-Length: 5"), HOLD]]
     with RawServer(*plays, tls=tls) as server, Proxy(tls=tls) as proxy:
-        door = make_door(verify=certificate, proxies={"https": f"https://127.0.0.1:{proxy.port}"})
+        door = make_door(verify=certificate, proxies={"https": f"https://localhost:{proxy.port}"})
         assert b"".join(read_all(post(door, server.url))) == BODY
         response = post(door, server.url, body=b"y" * 300_000)
         assert response.head.reused is True and len(response.read()) == 300_000
