@@ -64,6 +64,14 @@ class Step(NamedTuple):
     text: str
 
 
+class Reading(NamedTuple):
+    """What the bytes of an answer mean: the events of a stream, the answer as far as it came, and what went wrong."""
+
+    steps: List[Step]
+    reply: Optional[Reply]
+    error: Optional[APIError]
+
+
 class Exchange:
     """One attempt of a call.
 
@@ -165,15 +173,15 @@ class Exchange:
 
     def steps(self) -> List[Step]:
         """The events of a stream as the library reads them, up to [DONE] or an error. Nothing for other answers."""
-        return self._read()[0]
+        return self.reading().steps
 
     def error(self) -> Optional[APIError]:
         """What a client makes of the answer if it raises; None for a good one."""
-        return self._read()[2]
+        return self.reading().error
 
     def reply(self) -> Optional[Reply]:
         """The answer put together, as far as it came; None where it is no completion."""
-        return self._read()[1]
+        return self.reading().reply
 
     def _unframed(self) -> Tuple[List[Piece], str]:
         if self.head is None:
@@ -195,17 +203,18 @@ class Exchange:
             return found, str(flaw)
         return found, ""
 
-    def _read(self) -> Tuple[List[Step], Optional[Reply], Optional[APIError]]:
+    def reading(self) -> Reading:
+        """Steps, reply and error at once: who needs more than one of them reads the bytes only once."""
         if self.head is None:
-            return [], None, None
+            return Reading([], None, None)
         status, headers = self.head.status, self.head.headers
         if not 200 <= status < 300:
-            return [], None, self._status_error()
+            return Reading([], None, self._status_error())
         if not self.is_stream:
             try:
-                return [], read_answer(status, headers, self.body(), required=self._required()), None
+                return Reading([], read_answer(status, headers, self.body(), required=self._required()), None)
             except APIError as error:
-                return [], None, error
+                return Reading([], None, error)
         payload = self.payload
         asked = payload.get("n") if isinstance(payload, dict) else None
         reader = StreamReader(status, headers, choices=asked if isinstance(asked, int) else 1)
@@ -216,7 +225,7 @@ class Exchange:
         if self.end is not None:
             last = max(len(pieces) - 1, 0)
             steps += [Step(self.end.at_us, last, found.event, found.chunk, found.text) for found in reader.close()]
-        return steps, reader.reply(), reader.error
+        return Reading(steps, reader.reply(), reader.error)
 
     def _required(self) -> str:
         """Which key must hold the answer, by the endpoint."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..protocol.reply import Reply
-from .exchange import Exchange, Piece, Step
+from .exchange import Exchange, Piece, Reading, Step
 
 _REASONING = ("reasoning_content", "reasoning")
 
@@ -62,10 +62,9 @@ class Timing(NamedTuple):
         return self.completion_tokens / ((last_us - min(first)) / 1e6)
 
 
-def measure(exchange: Exchange) -> Timing:
-    """All figures of an exchange, complete or not."""
-    steps = exchange.steps()
-    reply = exchange.reply()
+def measure(exchange: Exchange, reading: Optional[Reading] = None) -> Timing:
+    """All figures of an exchange, complete or not. `reading` is its own, where somebody has it already."""
+    steps, reply, _ = exchange.reading() if reading is None else reading
     pieces = exchange.body_pieces()
     gap_us, gap_from_us = longest_gap(pieces)
     prompt_tokens, completion_tokens = _tokens(reply)
