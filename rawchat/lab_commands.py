@@ -58,11 +58,18 @@ def _diff() -> Any:
     return diff
 
 
+def _report() -> Any:
+    from .lab import report
+
+    return report
+
+
 LAB_COMMANDS: Dict[str, LabCommand] = {
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
     "explain": LabCommand("a recorded exchange byte by byte, with the rule behind each", _explain),
     "diff": LabCommand("two recorded exchanges compared: meaning, headers, bytes, answers", _diff),
     "curl": LabCommand("a recorded request as a curl command that runs", _curl),
     "python": LabCommand("a recorded request as a Python program that runs", _python),
+    "report": LabCommand("a recording as one page of HTML: timing, diagnosis, every byte", _report),
     "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),
 }
