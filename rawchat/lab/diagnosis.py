@@ -135,9 +135,11 @@ def _still_open(evidence: Evidence) -> Optional[Finding]:
     if evidence.end is not None:
         return None
     if evidence.status is None:
-        return Finding("still_open", "open", "Waiting for an answer; none has begun, and no end was recorded.")
-    says = f"No end was recorded. So far {_so_far(evidence.timing)}, the last {duration(evidence.timing.last_byte_us)}"
-    return Finding("still_open", "open", f"{says} after sending: it still runs, or the recorder was stopped.")
+        return Finding("still_open", "open", "Still open: no answer has begun.")
+    says = f"Still open: so far {_so_far(evidence.timing)}"
+    if evidence.timing.last_byte_us is not None:
+        says += f", the last byte {duration(evidence.timing.last_byte_us)} after sending"
+    return Finding("still_open", "open", f"{says}.", "No end was recorded: it still runs, or the recorder was stopped.")
 
 
 def _refused(evidence: Evidence) -> Optional[Finding]:

@@ -150,13 +150,16 @@ class Waterfall {
     return first + lanesHeight;
   }
 
-  // The wait for the head, and the longest gap, hatched: shapes that say "nothing came here".
+  // The waits for the head and for the first byte, and the longest gap, hatched: shapes that say "nothing came here".
   drawSilence(svg, run, y, height) {
     const timing = run.view.timing;
     const silences = [[0, timing.head_us === null ? endOf(run.view) : timing.head_us, ""]];
     if (timing.longest_gap_us > 0.04 * endOf(run.view)) {
       const from = timing.longest_gap_from_us;
       silences.push([from, from + timing.longest_gap_us, duration(timing.longest_gap_us)]);
+    }
+    if (timing.head_us !== null && timing.first_byte_us - timing.head_us > 0.04 * endOf(run.view)) {
+      silences.push([timing.head_us, timing.first_byte_us, duration(timing.first_byte_us - timing.head_us)]);
     }
     const lastByte = timing.last_byte_us === null ? timing.head_us : timing.last_byte_us;
     if (run.view.end && lastByte !== null && run.view.end.at_us - lastByte > 0.04 * endOf(run.view)) {

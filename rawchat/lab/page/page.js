@@ -92,7 +92,8 @@ byId("list").addEventListener("keydown", (event) => {
 
 // --- one exchange ---------------------------------------------------------------------------------------------------
 
-function drawExchange() {
+// `again`: the same exchange has grown; what was scrolled stays where it is.
+function drawExchange(again) {
   const view = views.get(selected);
   byId("main").hidden = !view;
   byId("empty").hidden = Boolean(view);
@@ -108,13 +109,17 @@ function drawExchange() {
   drawCompare(view);
   drawWaterfall();
   drawEvents();
+  const scrolled = again ? Array.from(document.querySelectorAll(SCROLLED), (box) => box.scrollTop) : [];
   drawText(view);
   drawMessages(view);
+  document.querySelectorAll(SCROLLED).forEach((box, place) => { box.scrollTop = scrolled[place] || 0; });
   byId("gaps-says").textContent = `between two ${view.gaps.between}`;
   drawGaps(byId("gaps"), view.gaps);
   drawUsage(view);
-  showPoint(current, false);
+  showPoint(current, false, again);
 }
+
+const SCROLLED = ".deltas, .message pre";
 
 function drawDiagnosis(view) {
   const box = byId("diagnosis");
@@ -155,6 +160,7 @@ function drawFigures(view) {
 
 function drawCompare(view) {
   byId("compare-label").hidden = views.size < 2;
+  if (document.activeElement === byId("compare") && compared) return; // somebody is choosing
   const options = [new Option("no other", "")];
   for (const one of views.values()) if (one !== view) options.push(new Option(nameOf(one), one.id));
   byId("compare").replaceChildren(...options);
@@ -185,8 +191,9 @@ function drawWaterfall() {
   if (points.length) waterfall.point(waterfall.cursor, points[current].at);
 }
 
-// Shows a point: in the inspector, in the table, in the text. `chosen`: it stays when the pointer goes on.
-function showPoint(place, preview) {
+// Shows a point: in the inspector, in the table, in the text. `preview`: only while the pointer is there. `still`: the
+// table is not scrolled to it.
+function showPoint(place, preview, still) {
   const box = byId("waterfall");
   box.setAttribute("aria-valuemin", points.length ? 1 : 0);
   box.setAttribute("aria-valuemax", points.length);
@@ -202,7 +209,8 @@ function showPoint(place, preview) {
     current = place;
     keepInRange(point.at);
     waterfall.point(waterfall.cursor, point.at);
-    scrollToEvent(place);
+    if (still) drawRows();
+    else scrollToEvent(place);
     for (const old of document.querySelectorAll(".delta.chosen")) old.classList.remove("chosen");
     const delta = byId(`delta-${place}`);
     if (delta) delta.classList.add("chosen");
@@ -316,9 +324,8 @@ const ROW_HEIGHT = 20;
 
 function drawEvents() {
   const box = byId("events");
-  const spacer = make("div", "spacer");
-  spacer.style.height = `${points.length * ROW_HEIGHT}px`;
-  box.replaceChildren(spacer);
+  if (!box.firstChild) box.append(make("div", "spacer"));
+  box.firstChild.style.height = `${points.length * ROW_HEIGHT}px`;
   box.hidden = !points.length;
   drawRows();
 }
@@ -397,8 +404,9 @@ function start() {
 function listen() {
   const source = new EventSource("events");
   let chosenByHand = false;
-  byId("list").addEventListener("click", () => { chosenByHand = true; });
-  byId("list").addEventListener("keydown", () => { chosenByHand = true; });
+  for (const kind of ["pointerdown", "keydown"]) {
+    document.querySelector(".columns").addEventListener(kind, () => { chosenByHand = true; });
+  }
   source.addEventListener("view", (event) => {
     const view = JSON.parse(event.data);
     const isNew = !views.has(view.id);
@@ -407,7 +415,7 @@ function listen() {
     drawList();
     drawLanes();
     if (isNew && (!selected || !chosenByHand)) select(view.id);
-    else if (view.id === selected || view.id === compared) drawExchange();
+    else if (view.id === selected || view.id === compared) drawExchange(true);
   });
   source.addEventListener("forget", (event) => {
     const id = JSON.parse(event.data);
