@@ -70,6 +70,6 @@ LAB_COMMANDS: Dict[str, LabCommand] = {
     "diff": LabCommand("two recorded exchanges compared: meaning, headers, bytes, answers", _diff),
     "curl": LabCommand("a recorded request as a curl command that runs", _curl),
     "python": LabCommand("a recorded request as a Python program that runs", _python),
-    "report": LabCommand("a recording as one page of HTML: timing, diagnosis, every byte", _report),
     "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),
+    "report": LabCommand("a recording as one page of HTML: timing, diagnosis, every byte", _report),
 }

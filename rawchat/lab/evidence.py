@@ -82,14 +82,14 @@ def gather(
         hidden_reasoning_tokens=0 if timing.first_reasoning_us is not None else _reasoning_tokens(reading),
         suspects=_suspects(exchange),
         attempt=exchange.attempt,
-        earlier=[Attempt(one.number, how_it_ended(one)) for one in earlier],
+        earlier=[Attempt(one.number, outcome_of(one)) for one in earlier],
         lost_us=max(exchange.start_us - earlier[0].start_us, 0) if earlier else 0,
         next_number=after.number if after else 0,
         next_after_us=max(after.start_us - exchange.start_us, 0) if after else 0,
     )
 
 
-def how_it_ended(exchange: Exchange) -> str:
+def outcome_of(exchange: Exchange) -> str:
     """In a word: "200", "429", "200, reset", "timeout", "open"."""
     words = [str(exchange.head.status)] if exchange.head else []
     if exchange.end is None:

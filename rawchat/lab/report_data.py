@@ -18,7 +18,7 @@ from ..protocol.redact import redact_header, redact_text
 from ..protocol.reply import Reply
 from ..protocol.wire import HeaderPairs
 from .diagnosis import diagnose
-from .evidence import gather, how_it_ended
+from .evidence import gather, outcome_of
 from .exchange import ENDS, Exchange, Piece, Reading, Step, bytes_record
 from .timing import Timing, measure
 
@@ -64,7 +64,7 @@ def view(exchange: Exchange, siblings: Sequence[Exchange] = (), run: int = 0) ->
         "layer": exchange.layer,
         "started_at": exchange.started_at,
         "start_us": exchange.start_us,
-        "outcome": how_it_ended(exchange),
+        "outcome": outcome_of(exchange),
         "model": exchange.model,
         "path": exchange.path,
         "stream": exchange.is_stream,
