@@ -11,9 +11,11 @@ does, when it writes the page).
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..protocol.cost import cost_of, read_usage, response_cost_usd
+from ..protocol.problem import find_error
 from ..protocol.redact import redact_header, redact_text
 from ..protocol.reply import Reply
 from ..protocol.wire import HeaderPairs
@@ -175,15 +177,13 @@ def _may_hold(read: Piece, piece: Piece) -> bool:
 def _kind_of(step: Step) -> Tuple[str, str]:
     """What an event brought, in a word, and the text of it. One that brings several things is named by the first."""
     if step.chunk is None:
-        data = step.event.data if step.event is not None else ""
-        return ("text", step.text) if step.text else ("done" if data.startswith("[DONE]") else "other", "")
+        return _kind_without_chunk(step)
     choices = [choice for choice in _list(step.chunk.get("choices")) if isinstance(choice, dict)]
     deltas = [choice["delta"] for choice in choices if isinstance(choice.get("delta"), dict)]
     reasoning = "".join(_first_text(delta, _REASONING) for delta in deltas)
     calls = "".join(_call_text(delta) for delta in deltas)
     finishes = [str(choice["finish_reason"]) for choice in choices if choice.get("finish_reason")]
     kinds = (
-        ("error", str(step.chunk.get("error") or "")),
         ("text", step.text),
         ("reasoning", reasoning),
         ("tool", calls),
@@ -192,6 +192,18 @@ def _kind_of(step: Step) -> Tuple[str, str]:
         ("role", ", ".join(str(delta["role"]) for delta in deltas if delta.get("role"))),
     )
     return next(((kind, text) for kind, text in kinds if text), ("other", ""))
+
+
+def _kind_without_chunk(step: Step) -> Tuple[str, str]:
+    if step.text:
+        return "text", step.text  # held back until the end, or a whole answer in place of a stream
+    data = step.event.data if step.event is not None else ""
+    if data.startswith("[DONE]"):
+        return "done", ""
+    try:
+        return ("other", "") if find_error(json.loads(data)) is None else ("error", "")
+    except (ValueError, RecursionError):
+        return "other", ""
 
 
 def _list(value: Any) -> List[Any]:
