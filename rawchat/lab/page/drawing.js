@@ -154,7 +154,7 @@ class Waterfall {
   drawSilence(svg, run, y, height) {
     const timing = run.view.timing;
     const silences = [[0, timing.head_us === null ? endOf(run.view) : timing.head_us, ""]];
-    if (timing.longest_gap_us > 0.04 * endOf(run.view)) {
+    if (timing.longest_gap_us > Math.max(0.04 * endOf(run.view), 3 * usualGap(run.view.reads))) {
       const from = timing.longest_gap_from_us;
       silences.push([from, from + timing.longest_gap_us, duration(timing.longest_gap_us)]);
     }
@@ -179,7 +179,8 @@ class Waterfall {
   // How much text there was at each time; both runs in one field, so that they can be compared.
   drawCurves(svg, top) {
     const curves = this.runs.map((run) => curveOf(run.points));
-    const most = Math.max(...curves.map((curve) => curve.total), 1);
+    const most = Math.max(...curves.map((curve) => curve.total));
+    if (!most) return top;
     const bottom = top + CURVE;
     const unit = curves.some((curve) => curve.characters) ? "characters" : "bytes";
     svg.append(shape("text", { class: "lane-name", x: 0, y: top + 10 }, unit));
@@ -255,6 +256,12 @@ function placeMarks(marks, x, width) {
   return Math.max(0, ...placed.map((mark) => mark.row + 1));
 }
 
+// The median of the times between two reads.
+function usualGap(reads) {
+  const gaps = reads.slice(1).map(([at], place) => at - reads[place][0]).sort((one, other) => one - other);
+  return gaps.length ? gaps[gaps.length >> 1] : 0;
+}
+
 function curveOf(points) {
   const characters = points.some((point) => point.text && laneOf(point.kind) !== "other");
   let total = 0;
@@ -267,9 +274,10 @@ function curveOf(points) {
   return { values, total, characters };
 }
 
-// Whether the answer came to a good end, by the diagnosis: a close after [DONE] is one, an "eof" without is none.
+// Whether the answer came to its end: a 401 did, and a stream that just stops before its [DONE] did not.
 function wellEnded(view) {
-  return view.diagnosis.level !== "broken" && view.end && view.end.how === "eof" && view.end.whole;
+  const broke = view.diagnosis.findings.some(([name]) => name === "broken_stream");
+  return view.end.how === "eof" && view.end.whole && !broke;
 }
 
 const END_WORDS = { eof: "end", reset: "✕ reset", timeout: "✕ timeout", client_gone: "✕ client left", unreachable: "✕ unreachable" };

@@ -59,7 +59,13 @@ function drawTotals() {
 
 function drawLanes() {
   byId("recording").hidden = views.size < 2;
-  if (views.size > 1) drawRecording(byId("lanes"), Array.from(views.values()), select);
+  if (views.size < 2) return;
+  drawRecording(byId("lanes"), Array.from(views.values()), select);
+  markBar();
+}
+
+function markBar() {
+  for (const bar of byId("lanes").querySelectorAll(".bar")) bar.classList.toggle("chosen", bar.dataset.id === selected);
 }
 
 function select(id) {
@@ -72,7 +78,7 @@ function select(id) {
   drawExchange();
   for (const row of byId("list").children) row.setAttribute("aria-selected", String(row.dataset.id === id));
   byId("list").setAttribute("aria-activedescendant", `row-${id}`);
-  for (const bar of byId("recording").querySelectorAll(".bar")) bar.classList.toggle("chosen", bar.dataset.id === id);
+  markBar();
   const row = byId(`row-${id}`);
   if (row) row.scrollIntoView({ block: "nearest" });
 }
@@ -96,6 +102,7 @@ byId("list").addEventListener("keydown", (event) => {
 function drawExchange(again) {
   const view = views.get(selected);
   byId("main").hidden = !view;
+  byId("main").classList.toggle("nothing-came", Boolean(view) && !view.reads.length);
   byId("empty").hidden = Boolean(view);
   if (!view) {
     byId("empty").textContent = page.live ? "Waiting for the first call through the tap." : "This recording holds no exchange.";
@@ -326,7 +333,6 @@ function drawEvents() {
   const box = byId("events");
   if (!box.firstChild) box.append(make("div", "spacer"));
   box.firstChild.style.height = `${points.length * ROW_HEIGHT}px`;
-  box.hidden = !points.length;
   drawRows();
 }
 
@@ -390,7 +396,6 @@ function start() {
   compared = views.has(page.compared) ? page.compared : null;
   current = -1;
   drawAll();
-  if (selected) select(selected);
   let frame = 0;
   new ResizeObserver(() => {
     cancelAnimationFrame(frame);
