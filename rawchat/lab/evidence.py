@@ -64,7 +64,6 @@ def gather(
     after = min((one for one in siblings if one.attempt > exchange.attempt), key=lambda one: one.attempt, default=None)
     payload = exchange.payload if isinstance(exchange.payload, dict) else {}
     options = payload.get("stream_options")
-    pieces = exchange.body_pieces()
     return Evidence(
         timing=timing,
         status=exchange.head.status if exchange.head else None,
@@ -74,10 +73,10 @@ def gather(
         is_completion=exchange.path.endswith("/completions"),
         end=exchange.end,
         error=reading.error,
-        flaw=exchange.flaw,
+        flaw=reading.flaw,
         arrivals_us=[step.at_us for step in events],
         reads_of_events=[step.piece for step in events],
-        read_times_us=[piece.at_us for piece in pieces],
+        read_times_us=[piece.at_us for piece in reading.pieces],
         read_sizes_bytes=[len(piece.data) for piece in exchange.pieces],
         hidden_reasoning_tokens=0 if timing.first_reasoning_us is not None else _reasoning_tokens(reading),
         suspects=_suspects(exchange),

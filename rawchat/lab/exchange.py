@@ -15,7 +15,7 @@ monotonic. Pure: reads no file and no clock.
 from __future__ import annotations
 
 import base64
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..protocol.answer import StreamReader, read_answer
 from ..protocol.errors import APIError
@@ -65,11 +65,16 @@ class Step(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the bytes of an answer mean: the events of a stream, the answer as far as it came, and what went wrong."""
+    """What the bytes of an answer mean: events of a stream, the answer as far as it came, what went wrong with it.
+
+    `pieces` and `flaw` are those of `body_pieces` and `flaw`.
+    """
 
     steps: List[Step]
-    reply: Optional[Reply]
-    error: Optional[APIError]
+    reply: Optional[Reply] = None
+    error: Optional[APIError] = None
+    pieces: Sequence[Piece] = ()
+    flaw: str = ""
 
 
 class Exchange:
@@ -204,28 +209,30 @@ class Exchange:
         return found, ""
 
     def reading(self) -> Reading:
-        """Steps, reply and error at once: who needs more than one of them reads the bytes only once."""
+        """All of it at once: who needs more than one part reads the bytes only once."""
         if self.head is None:
-            return Reading([], None, None)
+            return Reading([])
+        pieces, flaw = self._unframed()
         status, headers = self.head.status, self.head.headers
         if not 200 <= status < 300:
-            return Reading([], None, self._status_error())
+            return Reading([], None, self._status_error(), pieces, flaw)
         if not self.is_stream:
             try:
-                return Reading([], read_answer(status, headers, self.body(), required=self._required()), None)
+                body = b"".join(piece.data for piece in pieces)
+                reply = read_answer(status, headers, body, required=self._required())
+                return Reading([], reply, None, pieces, flaw)
             except APIError as error:
-                return Reading([], None, error)
+                return Reading([], None, error, pieces, flaw)
         payload = self.payload
         asked = payload.get("n") if isinstance(payload, dict) else None
         reader = StreamReader(status, headers, choices=asked if isinstance(asked, int) else 1)
         steps: List[Step] = []
-        pieces = self.body_pieces()
         for number, (at_us, data) in enumerate(pieces):
             steps += [Step(at_us, number, found.event, found.chunk, found.text) for found in reader.feed(data)]
         if self.end is not None:
             last = max(len(pieces) - 1, 0)
             steps += [Step(self.end.at_us, last, found.event, found.chunk, found.text) for found in reader.close()]
-        return Reading(steps, reader.reply(), reader.error)
+        return Reading(steps, reader.reply(), reader.error, pieces, flaw)
 
     def _required(self) -> str:
         """Which key must hold the answer, by the endpoint."""

@@ -74,13 +74,13 @@ def view(exchange: Exchange, siblings: Sequence[Exchange] = (), run: int = 0) ->
         "head": _head(exchange),
         "interim": [[at_us, head.status, head.reason] for at_us, head in exchange.interim],
         "reads": [[piece.at_us, *_compact(piece.data)] for piece in exchange.pieces],
-        "steps": _steps(exchange, reading.steps),
+        "steps": _steps(exchange, reading),
         "body": None if exchange.is_stream else bytes_record(exchange.body()),
         "end": _end(exchange),
         "wait_s": exchange.wait_s,
         "why": exchange.why,
         "notes": exchange.notes,
-        "flaw": exchange.flaw,
+        "flaw": reading.flaw,
         "timing": {**timing._asdict(), "total_us": timing.total_us, "tokens_per_s": timing.tokens_per_s},
         "marks": _marks(timing),
         "gaps": _gap_histogram(exchange, reading),
@@ -145,12 +145,12 @@ def _compact(data: bytes) -> Tuple[Any, ...]:
     return (record["text"],) if "text" in record else (None, record["base64"])
 
 
-def _steps(exchange: Exchange, steps: Sequence[Step]) -> List[List[Any]]:
+def _steps(exchange: Exchange, reading: Reading) -> List[List[Any]]:
     """Time, number of the read as it stands in `reads`, kind, the text that the kind is about, the event's data."""
-    places = _read_numbers(exchange.pieces, exchange.body_pieces())
+    places = _read_numbers(exchange.pieces, reading.pieces)
     last = max(len(exchange.pieces) - 1, 0)
     found = []
-    for step in steps:
+    for step in reading.steps:
         kind, text = _kind_of(step)
         place = places[step.piece] if step.piece < len(places) else last
         found.append([step.at_us, place, kind, text, step.event.data if step.event is not None else ""])

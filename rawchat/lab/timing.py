@@ -8,7 +8,7 @@ came there is no token rate. Pure; says nothing about causes.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..protocol.reply import Reply
 from .exchange import Exchange, Piece, Reading, Step
@@ -64,8 +64,7 @@ class Timing(NamedTuple):
 
 def measure(exchange: Exchange, reading: Optional[Reading] = None) -> Timing:
     """All figures of an exchange, complete or not. `reading` is its own, where somebody has it already."""
-    steps, reply, _ = exchange.reading() if reading is None else reading
-    pieces = exchange.body_pieces()
+    steps, reply, _, pieces, _ = exchange.reading() if reading is None else reading
     gap_us, gap_from_us = longest_gap(pieces)
     prompt_tokens, completion_tokens = _tokens(reply)
     texts = [step.at_us for step in steps if step.text or _has(step, _REASONING)]
@@ -94,7 +93,7 @@ def measure(exchange: Exchange, reading: Optional[Reading] = None) -> Timing:
     )
 
 
-def longest_gap(pieces: List[Piece]) -> Tuple[int, int]:
+def longest_gap(pieces: Sequence[Piece]) -> Tuple[int, int]:
     """The longest time between two reads, and when it began."""
     gaps = [(later.at_us - earlier.at_us, earlier.at_us) for earlier, later in zip(pieces, pieces[1:])]
     return max(gaps, key=lambda gap: gap[0], default=(0, 0))
