@@ -107,6 +107,7 @@ ROWS = {
     "all well, without [DONE]": (stream(EVEN, timing={"done_us": None}), "fine", "good", ["; finish_reason stop."], []),
     "all well, reasoning first": (stream(EVEN, timing={"first_reasoning_us": 400 * MS, "first_text_us": 600 * MS}), "fine", "good", ["first reasoning after 400 ms"], []),
     "a whole answer": (answer(), "fine", "good", ["the whole answer 300 ms after sending, 9 → 1,200 tokens"], []),
+    "an answer that counts one side only": (answer(timing={"prompt_tokens": None}), "fine", "good", ["300 ms after sending."], []),
     "unreachable": (nothing("unreachable", "connection refused"), "no_answer", "broken", ["No connection could be made: connection refused."], ["host and port"]),
     "timeout before the head": (nothing("timeout"), "no_answer", "broken", ["No answer came within 5.0 s."], ["read timeout"]),
     "reset before the head": (nothing("reset"), "no_answer", "broken", ["was reset 5.0 s after sending"], []),

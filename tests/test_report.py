@@ -6,6 +6,7 @@ import html
 import html.parser
 import json
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -240,6 +241,56 @@ def test_no_key_is_in_the_page():
 
     assert lab_tapes.KEY.encode() not in page and b"0123456789abcdef0123" not in page
     assert b"Bearer \\u003ckey:" in page
+
+
+ODD = [
+    None,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    float("inf"),
+    10**30,
+    "",
+    "\ud800",
+    True,
+    [],
+    {},
+    [None],
+    [[]],
+    [{}],
+    {"content": 5},
+]
+
+
+def mutated(value, dice):
+    """JSON of the same kind, in which some values are others, and some keys are missing."""
+    if dice.random() < 0.15:
+        return dice.choice(ODD)
+    if isinstance(value, dict):
+        return {key: mutated(one, dice) for key, one in value.items() if dice.random() > 0.03}
+    return [mutated(one, dice) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_json_a_server_may_send_makes_a_page(seed):
+    """Values of every wrong type, NaN and lone surrogates: the data is made, and is JSON that a browser reads."""
+    dice = random.Random(seed)
+    usage = {**lab_tapes.USAGE, "cost": 0.1, "completion_tokens_details": {"reasoning_tokens": 4}}
+    deltas = [{"role": "assistant", "content": "a", "reasoning_content": "b"}, {"tool_calls": lab_tapes.CALLS}, {}]
+    for _ in range(100):
+        tape = lab_tapes.Tape()
+        chunks = [mutated(lab_tapes.chunk(delta, usage=usage), dice) for delta in deltas]
+        tape.stream(lab_tapes.in_chunks([lab_tapes.event(json.dumps(chunk)) for chunk in chunks]))
+        body = json.dumps(mutated(lab_tapes.completion(), dice)).encode()
+        tape.add(
+            headers=(lab_tapes.JSON_TYPE, ("Content-Length", str(len(body)))),
+            pieces=[body],
+            status=dice.choice([200, 429]),
+        )
+        for view in report_data.views(tape.exchanges):
+            assert json.loads(report.embedded_json(view), parse_constant=pytest.fail)["id"] == view["id"]
+            assert view["diagnosis"]["findings"]
 
 
 @pytest.mark.parametrize("value", ["</script>", "<!--", "]]>", "&lt;", "\u2028\u2029", "\ud800", "é🎉", 'a"b\\'])

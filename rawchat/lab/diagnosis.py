@@ -399,7 +399,8 @@ def _fine(evidence: Evidence) -> Finding:
     """What is said where no rule had anything grave to say."""
     timing = evidence.timing
     if not evidence.is_stream:
-        tokens = f", {timing.prompt_tokens:,} → {timing.completion_tokens:,} tokens" if timing.completion_tokens else ""
+        counts = (timing.prompt_tokens, timing.completion_tokens)
+        tokens = f", {counts[0]:,} → {counts[1]:,} tokens" if None not in counts else ""
         says = f"All is well: the whole answer {duration(timing.total_us)} after sending{tokens}."
         return Finding("fine", "good", says)
     first_us = _first_us(timing)

@@ -162,7 +162,7 @@ def embedded_json(document: Any) -> str:
     >>> embedded_json({"a": "</script>"})
     '{"a":"\\\\u003c/script\\\\u003e"}'
     """
-    text = json.dumps(document, separators=(",", ":"))
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -263,7 +263,7 @@ class LiveFeed:
                 return version, known[1] if known else b""
             attempts = [_copy(one) for one in self._attempts(exchange)]
         this = next(one for one in attempts if one.number == number)
-        made = version, json.dumps(view(this, attempts), separators=(",", ":")).encode("ascii")
+        made = version, json.dumps(view(this, attempts), separators=(",", ":"), allow_nan=False).encode("ascii")
         with self._changed:
             if number in self._exchanges:
                 self._cache[number] = made

@@ -84,7 +84,10 @@ def view(exchange: Exchange, siblings: Sequence[Exchange] = (), run: int = 0) ->
         "timing": {**timing._asdict(), "total_us": timing.total_us, "tokens_per_s": timing.tokens_per_s},
         "marks": _marks(timing),
         "gaps": _gap_histogram(exchange, reading),
-        "reply": reading.reply,
+        # As text: numbers stay as long as they are, and a NaN, which is no JSON for a browser, spoils nothing.
+        "reply": None if reading.reply is None else json.dumps(reading.reply, ensure_ascii=False),
+        "texts": [] if exchange.is_stream else _texts(reading.reply),
+        "billed_model": _billed_model(exchange, reading.reply),
         "usage": _usage(reading.reply),
         "cost_usd": None if reading.reply is None else response_cost_usd(reading.reply, model=exchange.model),
         "cost_reported": reading.reply is not None and cost_of(reading.reply.get("usage"), None) is not None,
@@ -235,6 +238,16 @@ def _gap_histogram(exchange: Exchange, reading: Reading) -> Document:
         gap_ms = (later - earlier) / 1000
         counts[sum(gap_ms >= end_ms for end_ms in GAP_BINS_MS)] += 1
     return {"between": "events" if events else "reads", "ends_ms": list(GAP_BINS_MS), "counts": counts}
+
+
+def _texts(reply: Optional[Reply]) -> List[str]:
+    """The texts of a whole answer, one a choice."""
+    return [] if reply is None or not isinstance(reply.get("choices"), list) else [text for text in reply.texts if text]
+
+
+def _billed_model(exchange: Exchange, reply: Optional[Reply]) -> str:
+    answered = reply.get("model") if reply is not None else None
+    return answered if isinstance(answered, str) and answered else exchange.model
 
 
 def _usage(reply: Optional[Reply]) -> Optional[List[List[Any]]]:

@@ -28,10 +28,7 @@ function drawText(view) {
 
 // The text of an answer that was no stream.
 function wholeText(view) {
-  const choices = (view.reply && view.reply.choices) || [];
-  const texts = choices.map((choice) => choice && choice.message && choice.message.content);
-  return texts.filter((text) => typeof text === "string")
-    .map((text) => make("div", "deltas text", make("span", "delta", readable(text, byId("whitespace").checked))));
+  return view.texts.map((text) => make("div", "deltas text", make("span", "delta", readable(text, byId("whitespace").checked))));
 }
 
 byId("whitespace").addEventListener("change", () => drawText(views.get(selected)));
@@ -61,7 +58,7 @@ function drawMessages(view) {
   byId("response-says").textContent = `${plural(view.reads.length, "read")}, about ${count(Math.round(size))} bytes${reused}`;
   const parts = [make("p", "line", visible(view.head.line)), headerTable(view.head.headers)];
   for (const [at, status, reason] of view.interim) parts.unshift(make("p", "quiet", visible(`${duration(at)}: interim ${status} ${reason}`)));
-  if (view.stream && view.reply) parts.push(make("p", "quiet", "The chunks, put together:"), prettyJson(JSON.stringify(view.reply)));
+  if (view.stream && view.reply) parts.push(make("p", "quiet", "The chunks, put together:"), prettyJson(view.reply));
   if (view.body) parts.push(bodyOf(view.body, "empty body"));
   parts.push(rawPart("response", "Raw bytes, read by read", () => rawReads(view)), endLine(view));
   box.replaceChildren(...parts);
@@ -134,7 +131,7 @@ function drawUsage(view) {
   const table = make("table", "usage");
   const row = (label, value, kind) => table.append(make("tr", kind || "", make("th", "", label), make("td", "number", value)));
   for (const [label, number] of view.usage || []) row(label.includes(", of") ? `  ${label}` : label, count(number), label.includes(", of") ? "part" : "");
-  const model = (view.reply && view.reply.model) || view.model;
+  const model = view.billed_model;
   if (view.cost_usd !== null) row("cost", dollars(view.cost_usd), "cost");
   else row("cost", "unknown", "cost");
   byId("usage").replaceChildren(table);
