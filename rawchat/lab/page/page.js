@@ -168,7 +168,7 @@ function drawFigures(view) {
 function drawCompare(view) {
   byId("compare-label").hidden = views.size < 2;
   if (document.activeElement === byId("compare") && compared) return; // somebody is choosing
-  const options = [new Option("no other", "")];
+  const options = [new Option("nothing", "")];
   for (const one of views.values()) if (one !== view) options.push(new Option(nameOf(one), one.id));
   byId("compare").replaceChildren(...options);
   byId("compare").value = compared || "";
