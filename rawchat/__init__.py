@@ -27,12 +27,7 @@ if TYPE_CHECKING:
         robust_chat as robust_chat,
     )
     from .protocol.chunks import ChunkAssembler as ChunkAssembler
-    from .protocol.cost import (
-        CostTracker as CostTracker,
-        Price as Price,
-        cost_of as cost_of,
-        estimate_cost as estimate_cost,
-    )
+    from .protocol.cost import Price as Price, cost_of as cost_of, estimate_cost as estimate_cost
     from .protocol.embedding import Embeddings as Embeddings
     from .protocol.errors import (
         APIConnectionError as APIConnectionError,
@@ -50,6 +45,7 @@ if TYPE_CHECKING:
         InvalidResponseError as InvalidResponseError,
         LengthFinishReasonError as LengthFinishReasonError,
         NotFoundError as NotFoundError,
+        NotInThisCopy as NotInThisCopy,
         PayloadError as PayloadError,
         PermissionDeniedError as PermissionDeniedError,
         QuotaExceededError as QuotaExceededError,
@@ -67,19 +63,20 @@ if TYPE_CHECKING:
         last_messages as last_messages,
         trim_messages as trim_messages,
     )
+    from .protocol.rate_limits import rate_limits as rate_limits
     from .protocol.reply import Reply as Reply
     from .protocol.retry import (
         RetryPolicy as RetryPolicy,
         backoff_delays as backoff_delays,
         next_wait as next_wait,
         parse_retry_after as parse_retry_after,
-        rate_limits as rate_limits,
     )
     from .protocol.schema import tool_schema as tool_schema
     from .protocol.similarity import cosine_similarity as cosine_similarity, nearest as nearest
     from .protocol.sse import Event as Event, SSEDecoder as SSEDecoder
     from .protocol.status import Verdict as Verdict, classify as classify
     from .protocol.tokens import estimate_tokens as estimate_tokens
+    from .protocol.tracker import CostTracker as CostTracker
     from .protocol.wire import (
         Chunked as Chunked,
         Done as Done,
@@ -114,23 +111,25 @@ _HOMES = {
     "log": "LogListener",
     "parts": "handle_response iter_chunks iter_events robust_chat",
     "protocol.chunks": "ChunkAssembler",
-    "protocol.cost": "CostTracker Price cost_of estimate_cost",
+    "protocol.cost": "Price cost_of estimate_cost",
     "protocol.embedding": "Embeddings",
     "protocol.errors": (
         "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError "
         "BudgetExceeded CassetteMiss ConflictError ContentFilterFinishReasonError DeadlineExceeded "
-        "InternalServerError InvalidResponseError LengthFinishReasonError NotFoundError PayloadError "
+        "InternalServerError InvalidResponseError LengthFinishReasonError NotFoundError NotInThisCopy PayloadError "
         "PermissionDeniedError QuotaExceededError RateLimitError RawChatError RefusalError SchemaMismatch "
         "StreamInterrupted UnknownPrice UnknownPriceWarning UnprocessableEntityError "
     ),
     "protocol.history": "format_messages last_messages trim_messages",
+    "protocol.rate_limits": "rate_limits",
     "protocol.reply": "Reply",
-    "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after rate_limits",
+    "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after",
     "protocol.schema": "tool_schema",
     "protocol.similarity": "cosine_similarity nearest",
     "protocol.sse": "Event SSEDecoder",
     "protocol.status": "Verdict classify",
     "protocol.tokens": "estimate_tokens",
+    "protocol.tracker": "CostTracker",
     "protocol.wire": "Chunked Done Failed Headers Received Request ResponseHead Sending Waiting WireEvent",
     "session": "ChatSession",
     "stream": "Stream",
@@ -149,7 +148,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    try:
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(f"{__name__}."):
+            raise
+        raise AttributeError(f"{name} is not in this copy, which was made without {error.name}") from error
     globals()[name] = value  # the next look-up is a plain one
     return value
 

@@ -21,17 +21,19 @@ from .astream import AsyncStream
 from .client import hand_built, refuse_stream
 from .protocol.call import Call
 from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
-from .protocol.payload import Messages, build_messages, build_payload, kind_of
+from .protocol.optional import optional
+from .protocol.payload import Messages, build_messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
+from .protocol.wording import kind_of
 from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
 from .transport.async_base import AsyncTransport
 
 if TYPE_CHECKING:
-    from .protocol.cost import CostTracker
     from .protocol.embedding import Embeddings
+    from .protocol.tracker import CostTracker
 
 
 class AsyncClient:
@@ -119,10 +121,13 @@ class AsyncClient:
         **settings: Any,
     ) -> AsyncClient:
         """A client of an Azure OpenAI resource; see `Client.azure`."""
+        with optional("azure"):
+            from .azure import azure_settings
+
         client = cls.__new__(cls)
         key, key_source = _key_source(api_key)
         token, token_source = _key_source(ad_token)
-        read = Settings.read_azure(
+        read = azure_settings(
             endpoint=endpoint,
             deployment=deployment,
             api_version=api_version,
@@ -259,7 +264,8 @@ class AsyncClient:
         self, messages: Messages, type_or_schema: Any, *, model: Optional[str] = None, **parameters: Any
     ) -> Reply:
         """Ask for an answer of one form; `reply.parsed` is the value. See `Client.parse`."""
-        from .protocol.parse import form_of, parsed_value
+        with optional("parse"):
+            from .protocol.parse import form_of, parsed_value
 
         form = form_of(type_or_schema, parameters)
         reply = await self.chat(messages, model=model, response_format=form.response_format, **parameters)
@@ -277,7 +283,8 @@ class AsyncClient:
         **options: Any,
     ) -> Embeddings:
         """The vectors of texts, in their order. See `Client.embed`; several requests go out one after the other."""
-        from .embedding_plan import EmbeddingPlan
+        with optional("embed"):
+            from .embedding_plan import EmbeddingPlan
 
         plan = EmbeddingPlan(
             self.settings,

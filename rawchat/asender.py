@@ -24,7 +24,7 @@ from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
 
 if TYPE_CHECKING:
-    from .protocol.cost import CostTracker
+    from .protocol.tracker import CostTracker
 
 AsyncApiKey = Union[str, Callable[[], Union[str, Awaitable[str]]], None]
 AnyTransport = Union[AsyncTransport, Transport, str, None]

@@ -22,11 +22,12 @@ from .batch_files import DONE, FAILED, PENDING, Inspection, Output, Row, inspect
 from .batch_rules import Decision, decide, error_fields, reckoned_tokens
 from .client import Client
 from .limiter import Limiter, Permit
-from .protocol.cost import CostTracker, price_of, read_usage
+from .protocol.cost import price_of, read_usage
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
+from .protocol.rate_limits import rate_limits
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
-from .protocol.retry import rate_limits
+from .protocol.tracker import CostTracker
 
 SOME_FAILED = 1  # exit code: every row was answered, some with an error
 INTERRUPTED = 130  # what a shell calls a program that Ctrl-C ended: 128 + SIGINT

@@ -29,9 +29,9 @@ from .client import Client
 from .lab.terminal import is_terminal, printable
 from .lab.trace import RetryNotice, Trace
 from .lab_commands import LAB_COMMANDS, LabCommand
-from .protocol.cost import CostTracker
 from .protocol.errors import PayloadError, RawChatError, UnknownPriceWarning
 from .protocol.redact import is_word
+from .protocol.tracker import CostTracker
 from .protocol.wire import Listener
 from .talk import Talk, converse, say, tell_error
 

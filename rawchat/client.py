@@ -12,19 +12,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
-from .protocol.payload import Messages, build_messages, build_payload, kind_of
+from .protocol.optional import optional
+from .protocol.payload import Messages, build_messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wire import Listener
+from .protocol.wording import kind_of
 from .sender import Sender, open_transport
 from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
 from .stream import Stream
 from .transport.base import Transport
 
 if TYPE_CHECKING:
-    from .protocol.cost import CostTracker
     from .protocol.embedding import Embeddings
+    from .protocol.tracker import CostTracker
 
 
 class Client:
@@ -110,8 +112,11 @@ class Client:
         Reads AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_AD_TOKEN and OPENAI_API_VERSION where an
         argument is missing. Azure's newer /openai/v1 surface needs none of this: use Client with that base_url.
         """
+        with optional("azure"):
+            from .azure import azure_settings
+
         client = cls.__new__(cls)
-        read = Settings.read_azure(
+        read = azure_settings(
             endpoint=endpoint,
             deployment=deployment,
             api_version=api_version,
@@ -247,8 +252,8 @@ class Client:
         SchemaMismatch (with the path), RefusalError, LengthFinishReasonError, ContentFilterFinishReasonError, each
         with `.reply`.
         """
-        # Here and in `embed` at first use: most programs need neither, and all would pay for the import.
-        from .protocol.parse import form_of, parsed_value
+        with optional("parse"):
+            from .protocol.parse import form_of, parsed_value
 
         form = form_of(type_or_schema, parameters)
         reply = self.chat(messages, model=model, response_format=form.response_format, **parameters)
@@ -274,7 +279,8 @@ class Client:
         Raises PayloadError before sending, InvalidResponseError where the vectors are not one for each text, else as
         chat(); what earlier requests had brought is then in the error's `reply`.
         """
-        from .embedding_plan import EmbeddingPlan
+        with optional("embed"):
+            from .embedding_plan import EmbeddingPlan
 
         plan = EmbeddingPlan(
             self.settings,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import List, NamedTuple, Optional, Tuple, Union
 
-from .protocol.retry import RateLimits
+from .protocol.rate_limits import RateLimits
 
 # What a bucket holds, in seconds of its rate. Small, because servers measure a rate per minute in parts of a minute
 # (OpenAI, "Rate limits": 60 a minute may be enforced as 1 a second), and a full minute's burst would be refused.

@@ -27,7 +27,7 @@ from .protocol.wire import Headers
 from .stream import DRAIN_S
 
 if TYPE_CHECKING:
-    from .protocol.cost import CostTracker
+    from .protocol.tracker import CostTracker
 
 
 def handle_response(response: Any) -> Reply:

@@ -28,7 +28,7 @@ from .transport.base import Response, Transport
 if TYPE_CHECKING:
     import threading
 
-    from .protocol.cost import CostTracker, Reservation
+    from .protocol.tracker import CostTracker, Reservation
 
 
 class Teller:

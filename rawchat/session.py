@@ -21,11 +21,11 @@ import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 from .client import Client
-from .protocol.cost import CostTracker
 from .protocol.errors import PayloadError
 from .protocol.history import last_messages, trim_messages
 from .protocol.payload import build_messages
 from .protocol.reply import Reply
+from .protocol.tracker import CostTracker
 from .tools import Functions, OnText, Pieces, Rounds, ToolCallRecord, delivery, offer, play
 
 _FORMAT = "chat session"

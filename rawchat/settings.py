@@ -24,7 +24,7 @@ from .protocol.errors import PayloadError
 from .protocol.headers import build_headers, check_api_key
 from .protocol.redact import redact_text
 from .protocol.retry import RetryPolicy
-from .protocol.url import azure_base_url, build_url, quote_segment
+from .protocol.url import build_url, quote_segment
 from .protocol.wire import HeaderPairs
 
 ApiKey = Union[str, Callable[[], str], None]
@@ -106,44 +106,6 @@ class Settings:
         if base_url is None:
             base_url = from_environment("OPENAI_BASE_URL") or DEFAULT_BASE_URL
         return cls(api_key=api_key, base_url=base_url, **given)
-
-    @classmethod
-    def read_azure(
-        cls,
-        *,
-        endpoint: Optional[str],
-        deployment: Optional[str],
-        api_version: Optional[str],
-        api_key: ApiKey,
-        ad_token: ApiKey,
-        **given: Any,
-    ) -> Settings:
-        """Settings for Azure OpenAI's deployment URLs (Azure's REST reference, "Chat completions - create").
-
-        A token from Microsoft Entra (`ad_token`, or a callable that gives one) goes out as a Bearer; a key as `api-
-        key`.
-        """
-        endpoint = endpoint or from_environment("AZURE_OPENAI_ENDPOINT")
-        api_version = api_version or from_environment("OPENAI_API_VERSION")
-        if api_key is not None and ad_token is not None:
-            raise PayloadError("give api_key or ad_token, not both: they are two ways to say who you are")
-        if api_key is None and ad_token is None:
-            ad_token = from_environment("AZURE_OPENAI_AD_TOKEN")
-            api_key = None if ad_token else from_environment("AZURE_OPENAI_API_KEY")
-        if not endpoint:
-            raise PayloadError(
-                "no Azure endpoint: pass endpoint= or set AZURE_OPENAI_ENDPOINT (https://NAME.openai.azure.com)"
-            )
-        if not api_version:
-            raise PayloadError("no Azure API version: pass api_version= or set OPENAI_API_VERSION, such as 2024-10-21")
-        return cls(
-            api_key=ad_token if ad_token is not None else api_key,
-            base_url=azure_base_url(endpoint, deployment),
-            key_header="Authorization" if ad_token is not None else "api-key",
-            azure_deployments=not deployment,
-            query={"api-version": api_version, **(given.pop("query", None) or {})},
-            **given,
-        )
 
     def __repr__(self) -> str:
         key = "given" if self._api_key else "none"

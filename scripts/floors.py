@@ -14,7 +14,7 @@ Reads source, runs none of it. An import counts wherever it stands: at the top, 
 import ast
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple, Union
 
 
 class Floor(NamedTuple):
@@ -41,9 +41,14 @@ FLOORS = (
         "what crosses the wire, and what it means; pure",
         (
             "protocol/errors.py",
+            "protocol/optional.py",
             "protocol/redact.py",
+            "protocol/shapes.py",
             "protocol/wire.py",
             "protocol/sse.py",
+            "protocol/cures.py",
+            "protocol/wording.py",
+            "protocol/flaws.py",
             "protocol/payload.py",
             "protocol/url.py",
             "protocol/headers.py",
@@ -53,9 +58,12 @@ FLOORS = (
             "protocol/reply.py",
             "protocol/chunks.py",
             "protocol/answer.py",
+            "protocol/durations.py",
+            "protocol/rate_limits.py",
             "protocol/retry.py",
             "protocol/prices.py",
             "protocol/cost.py",
+            "protocol/tracker.py",
             "protocol/tokens.py",
             "protocol/history.py",
             "protocol/check.py",
@@ -91,6 +99,7 @@ FLOORS = (
         (
             "settings.py",
             "log.py",
+            "azure.py",
             "exact.py",
             "sender.py",
             "embedding_plan.py",
@@ -209,6 +218,57 @@ FLOORS = (
     Floor("face", "what importing the package offers; no logic", ("__init__.py",)),
 )
 
+
+class Feature(NamedTuple):
+    """What a copy may leave out. Its modules bring along what they need to be imported, and nothing else."""
+
+    name: str
+    says: str
+    modules: Tuple[str, ...]
+
+
+def _all_of(name: str) -> Tuple[str, ...]:
+    """The modules of one floor."""
+    return next(floor.modules for floor in FLOORS if floor.name == name)
+
+
+# All that is no part of the core: a client that chats, streams, sends, retries, explains errors and says what a call
+# cost. The core reaches these modules by imports inside functions alone: those of a method through
+# protocol/optional.py, which names the feature that is missing; the others (hints, rate_limits, cures) do without.
+OPTIONAL = (
+    Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
+    Feature(
+        "cures",
+        "PayloadErrors say where in a payload the flaw is, and what to do",
+        ("protocol/cures.py", "protocol/flaws.py"),
+    ),
+    Feature(
+        "rate_limits",
+        "waits that a server states in its body or in rate-limit headers, and rate_limits()",
+        ("protocol/rate_limits.py",),
+    ),
+    Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
+    Feature("azure", "Client.azure, for deployment URLs", ("azure.py",)),
+    Feature("parse", "Client.parse, and types to JSON schemas", ("protocol/parse.py",)),
+    Feature("embed", "Client.embed", ("embedding_plan.py", "protocol/embedding.py")),
+    Feature("similarity", "vectors compared", ("protocol/similarity.py",)),
+    Feature("shapes", "TypedDicts of the JSON, for type checkers", ("protocol/shapes.py",)),
+    Feature("tokens", "estimate_tokens and count_tokens", ("protocol/tokens.py", "exact.py")),
+    Feature("history", "trim_messages and its kin", ("protocol/history.py",)),
+    Feature("schema", "tool_schema, from a function", ("protocol/schema.py",)),
+    Feature("tools", "run_tools", ("tools.py",)),
+    Feature("session", "ChatSession", ("session.py",)),
+    Feature("async", "AsyncClient", ("aclient.py",)),
+    Feature("parts", "the single steps: handle_response, iter_events, robust_chat", ("parts.py",)),
+    Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
+    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py")),
+    Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
+    Feature("sdk", "the openai package's shape", _all_of("sdk")),
+    Feature(
+        "lab", "instruments for looking at the wire, and the command line", (*_all_of("lab"), *_all_of("command line"))
+    ),
+)
+
 # What a pure module may not import: sockets, clocks, dice, threads, files, environment, processes, logs.
 IMPURE = frozenset(
     """
@@ -224,8 +284,8 @@ HTTP_LIBRARIES = frozenset(("requests", "urllib3"))
 HTTP_MODULE = "transport/requests_transport.py"
 # (module, what it may do although its floor forbids it) -> why
 ALLOWED = {
-    ("protocol/cost.py", "threading"): "a tracker is shared between threads, and adding up is no single step",
-    ("protocol/cost.py", "print"): "CostTracker.summary() prints by contract; report() is the same as text",
+    ("protocol/tracker.py", "threading"): "a tracker is shared between threads, and adding up is no single step",
+    ("protocol/tracker.py", "print"): "CostTracker.summary() prints by contract; report() is the same as text",
 }
 LONGEST_FILE_LINES = 600
 
@@ -236,6 +296,7 @@ class Import(NamedTuple):
     line: int
     module: str
     name: str
+    when: str = "import"  # or "call", inside a function; or "never", for type checkers only
 
 
 def order() -> List[str]:
@@ -256,14 +317,27 @@ def reading_order() -> str:
 def imports_of(root: Path, module: str) -> List[Import]:
     """What `module` (a path inside the package at `root`) imports, in the order of its lines."""
     found = []
-    for node in ast.walk(ast.parse((root / module).read_text(encoding="utf-8"))):
+    for node, when in _import_nodes(ast.parse((root / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [Import(node.lineno, "", alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            found += [Import(node.lineno, _resolve(root, module, node, alias.name), alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found.append(Import(node.lineno, "", node.module or ""))
+            found += [Import(node.lineno, "", alias.name, when) for alias in node.names]
+        elif node.level:
+            names = [alias.name for alias in node.names]
+            found += [Import(node.lineno, _resolve(root, module, node, name), name, when) for name in names]
+        else:
+            found.append(Import(node.lineno, "", node.module or "", when))
     return sorted(set(found))
+
+
+def _import_nodes(parent: ast.AST, when: str = "import") -> Iterator[Tuple[Union[ast.Import, ast.ImportFrom], str]]:
+    for node in ast.iter_child_nodes(parent):
+        inside = when
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node, when
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            inside = "call"
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            inside = "never"
+        yield from _import_nodes(node, inside)
 
 
 def _resolve(root: Path, module: str, node: ast.ImportFrom, name: str) -> str:
@@ -278,6 +352,32 @@ def _resolve(root: Path, module: str, node: ast.ImportFrom, name: str) -> str:
         if (root / path).is_file():
             return path
     return inside if not node.module else f"{base}.py"
+
+
+def copied(root: Path, features: Iterable[str] = ()) -> List[str]:
+    """The modules of a copy with these features of OPTIONAL, in the order of the floors; without any, the core.
+
+    From the client on, imports are followed wherever they stand; but from inside a function into an optional module
+    only where its feature is asked for. The face comes along, and what it offers does not: it looks when asked.
+    """
+    modules = {feature.name: feature.modules for feature in OPTIONAL}
+    asked = [module for name in features for module in modules[name]]
+    left_out = {module for feature in OPTIONAL for module in feature.modules} - set(asked)
+    found: Set[str] = {"__init__.py"}
+    waiting = ["client.py", *asked]
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        needed = [item for item in imports_of(root, module) if item.module and item.module != "__init__.py"]
+        waiting += [
+            item.module
+            for item in needed
+            if item.when == "import" or (item.when == "call" and item.module not in left_out)
+        ]
+        waiting += [f"{parent}/__init__.py" for parent in map(str, Path(module).parents) if parent != "."]
+    return [module for module in order() if module in found]
 
 
 def violations(root: Path) -> List[str]:

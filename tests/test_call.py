@@ -1,10 +1,14 @@
 """Call and Limits: how long each step may take, and whether another attempt follows. No clock, no dice, no socket."""
 
+import json
+
 import pytest
 
 from . import module, rawchat
 
 call_module = module("protocol.call")
+errors = module("protocol.errors")
+status = module("protocol.status")
 wire = module("protocol.wire")
 
 KEY = "sk-test-0123456789abcdef"
@@ -300,3 +304,52 @@ def test_a_whole_answer_is_a_reply_of_its_attempt():
     reply = make_call(attempts=2).read_whole(head(200, x_request_id="req_1"), GOOD, "choices")
 
     assert (reply.text, reply.attempts, reply.request_id) == ("Hi", 2, "req_1")
+
+
+# ---- options that a server refuses
+
+REFUSALS = [
+    ("OpenAI's manner, by param", 400, {"error": {"message": "Not allowed", "param": "stream_options"}}, True),
+    ("by message", 400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}, True),
+    ("by the option inside", 400, {"error": {"message": "unknown field include_usage"}}, True),
+    ("by the path to the option inside", 400, {"error": {"message": "bad", "param": "stream_options.include_usage"}}, True),
+    ("Mistral, by the place of the extra input", 422, {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}}, True),
+    ("FastAPI, extra fields", 422, {"detail": [{"loc": ["body", "stream_options"], "msg": "extra fields not permitted", "type": "value_error.extra"}]}, True),
+    ("FastAPI, second of two", 422, {"detail": [{"loc": ["body", "n"], "msg": "too large"}, {"loc": ["body", "stream_options"], "msg": "extra fields not permitted"}]}, True),
+    ("a server that calls it 501", 501, {"error": {"message": "stream_options is not implemented"}}, True),
+    ("a server that calls it 500", 500, {"error": {"message": "unexpected keyword argument 'stream_options'"}}, True),
+    ("another extra input", 422, {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, False),
+    ("another 400", 400, {"error": {"message": "messages: empty", "param": "messages"}}, False),
+    ("another status that names it", 429, {"error": {"message": "stream_options"}}, False),
+    ("a word that only contains it", 400, {"error": {"message": "my_stream_options_x is odd"}}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, number, body, expected", REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_refusal_of_stream_options_is_recognised(name, number, body, expected):
+    """From the verdict and from the error alike; another complaint is none."""
+    verdict = status.classify(number, {}, json.dumps(body).encode())
+    assert call_module.refuses_option(verdict, "stream_options") is expected
+    assert call_module.refuses_option(status.error_from(verdict), "stream_options") is expected
+
+
+def test_a_connection_error_refuses_nothing():
+    """An error without a status or a param is looked at without complaint."""
+    assert call_module.refuses_option(errors.APIConnectionError("stream_options"), "stream_options") is False
+
+
+ENCODING_REFUSALS = [
+    ("pydantic's, by place", 422, {"detail": [{"loc": ["body", "encoding_format"], "msg": "Input should be 'float'"}]}, True),
+    ("serde's, by value", 422, {"error": {"message": "unknown variant `base64`, expected `float`"}}, True),
+    ("in words", 400, {"error": {"message": "This encoding format is not supported."}}, True),
+    ("by param", 400, {"error": {"message": "bad value", "param": "encoding_format"}}, True),
+    ("another complaint", 400, {"error": {"message": "This model has no dimensions", "param": "dimensions"}}, False),
+    ("another status", 429, {"error": {"message": "encoding_format"}}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, number, body, expected", ENCODING_REFUSALS, ids=[row[0] for row in ENCODING_REFUSALS])
+def test_a_refusal_of_base64_is_recognised(name, number, body, expected):
+    """Embeddings are asked for in base64; who cannot do that says so in one of these ways."""
+    verdict = status.classify(number, {}, json.dumps(body).encode())
+    assert call_module.refuses_option(verdict, "encoding_format") is expected

@@ -17,6 +17,7 @@ TREE = [
     ("BudgetExceeded", ("RawChatError",), 73, None),
     ("UnknownPrice", ("RawChatError", "LookupError"), 65, None),
     ("CassetteMiss", ("RawChatError", "LookupError"), 66, None),
+    ("NotInThisCopy", ("RawChatError", "ImportError"), 69, None),
     ("APIError", ("RawChatError",), 69, False),
     ("InvalidResponseError", ("APIError",), 76, False),
     ("SchemaMismatch", ("InvalidResponseError",), 76, False),
@@ -120,6 +121,7 @@ OWN = [
     ("PayloadError", {"path": "messages[2].content[0]"}),
     ("BudgetExceeded", {"budget_usd": 1.0, "spent_usd": 0.9, "needed_usd": 0.2}),
     ("UnknownPrice", {"model": "gpt-x"}),
+    ("NotInThisCopy", {"feature": "parse"}),
 ]
 
 

@@ -22,6 +22,7 @@ floors = load(TOP / "scripts" / "floors.py")
 
 # Test files that mirror no module of their own -> what they are about.
 SUITES_OF_THEIR_OWN = {
+    "test_core_copy.py": "a copy with the core alone",
     "test_against_practice.py": "the client and the practice server, end to end",
     "test_doors.py": "what all transports have in common",
     "test_embed.py": "Client.embed",
@@ -136,7 +137,7 @@ FINE = [
     ("urllib.parse", "protocol/payload.py", "from urllib.parse import quote"),
     ("a clock outside protocol", "client.py", "import time"),
     ("print outside protocol", "cli.py", "print(1)"),
-    ("what is allowed", "protocol/cost.py", "import threading\ndef summary():\n    print(1)"),
+    ("what is allowed", "protocol/tracker.py", "import threading\ndef summary():\n    print(1)"),
     ("a method of that name", "protocol/sse.py", "def f(x):\n    x.open()"),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from . import module
 
 limiter = module("limiter")
-RateLimits = module("protocol.retry").RateLimits
+RateLimits = module("protocol.rate_limits").RateLimits
 Permit = limiter.Permit
 
 

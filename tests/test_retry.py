@@ -295,41 +295,6 @@ def test_the_bare_schedule_is_the_tutorials():
     assert rawchat.backoff_delays(3) == [1.0, 2.0, 4.0]
 
 
-DURATIONS = [
-    ("1s", 1.0), ("6m0s", 360.0), ("120ms", 0.12), ("2m59.56s", 179.56), ("23h47m36.648s", 85656.648), ("1h", 3600.0),
-    ("1d2h", 93600.0), ("12", 12.0), ("7.66", 7.66), ("-3", -3.0), (" 5 ", 5.0), ("45 seconds", 45.0),
-    ("1 minute, 5 seconds", 65.0), ("2 hours and 1 min", 7260.0), ("1 day", 86400.0), ("500us", 0.0005), ("1µs", 1e-6), ("7ns", 7e-9),
-    ("3 days", 259200.0), ("10 msecs", 0.01), ("2 hrs", 7200.0), ("0s", 0.0), ("1e999", math.inf), ("1S", 1.0),
-    ("", None), ("s", None), ("5x", None), ("5 s x", None), ("nan", None), ("inf", None), ("1:30", None), ("m5", None),
-    ("1s and", None), ("٣s", None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text, seconds", DURATIONS)
-def test_a_duration_reads_as_seconds(text, seconds):
-    """Go's durations, plain seconds, and words; anything else is None."""
-    found = retry.parse_duration_s(text)
-    assert found == (None if seconds is None else pytest.approx(seconds))
-
-
-LIMITS = [
-    ("none", {}, (None, None, None, None, None, None)),
-    ("OpenAI", {"X-RateLimit-Limit-Requests": "500", "x-ratelimit-remaining-requests": "499", "x-ratelimit-reset-requests": "120ms", "x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "29976", "x-ratelimit-reset-tokens": "6m0s"}, (500, 499, 0.12, 30000, 29976, 360.0)),
-    ("Azure, overdrawn", {"x-ratelimit-remaining-tokens": "-1"}, (None, None, None, None, 0, None)),
-    ("OpenRouter, epoch ms", {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000030000"}, (20, 0, 30.0, None, None, None)),
-    ("Anthropic, ISO 8601", {"anthropic-ratelimit-requests-limit": "50", "anthropic-ratelimit-requests-remaining": "49", "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:21Z"}, (50, 49, 1.0, None, None, None)),
-    ("named ones before plain ones", {"x-ratelimit-limit": "9", "x-ratelimit-limit-requests": "500"}, (500, None, None, None, None, None)),
-    ("reset in the past", {"x-ratelimit-reset": "1600000000"}, (None, None, 0.0, None, None, None)),
-    ("garbage", {"x-ratelimit-limit-requests": "many", "x-ratelimit-remaining-requests": "1e999"}, (None, None, None, None, None, None)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name, headers, expected", LIMITS, ids=[row[0] for row in LIMITS])
-def test_rate_limits_are_read_from_any_answer(name, headers, expected):
-    """Counts as integers, resets as seconds from now, None for what is not said."""
-    assert tuple(rawchat.rate_limits(headers, now_s=NOW_S)) == expected
-
-
 NASTY = [
     ("hostile sentence", {}, error("retry " * 2000 + "1" * 3000)),
     ("hostile duration", {"retry-after": "1s" * 3000 + "x"}, ""),

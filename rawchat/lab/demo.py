@@ -17,8 +17,8 @@ import sys
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO
 
 from ..client import Client
-from ..protocol.cost import CostTracker
 from ..protocol.errors import APIError
+from ..protocol.tracker import CostTracker
 from ..transport.base import Transport
 from .terminal import is_terminal, printable
 from .trace import RetryNotice

@@ -10,11 +10,11 @@ reads no clock, throws no dice: times and dice are arguments. `now_s` is monoton
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from .answer import read_answer
 from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
-from .hints import refuses_option
 from .payload import encode_payload
 from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
@@ -30,6 +30,14 @@ FINISH_GRACE_S = 3.0
 # What a budget keeps back for an answer whose length nobody limited. The models' own limits (16,000 to 128,000 tokens)
 # would make every small budget refuse every call.
 TYPICAL_OUTPUT_TOKENS = 1024
+
+# A server that validates says 400 or 422; llama-cpp-python and `transformers serve` call it 500, others 501.
+_REFUSALS = (400, 422, 500, 501)
+# Option -> the words by which a refusal names it, in `param` or in the message. As text: `re` compiles at first use.
+_OPTIONS = {
+    "stream_options": r"\b(?:stream_options|streamoptions|include_usage)\b",
+    "encoding_format": r"\b(?:encoding[_ ]?format|base64)\b",
+}
 
 
 class Limits:
@@ -229,3 +237,12 @@ def _is_cut_json(body: bytes) -> bool:
     """Whether a body that is no answer began as a JSON object and has no end."""
     body = body.strip()
     return body.startswith(b"{") and not body.endswith(b"}")
+
+
+def refuses_option(refusal: Any, name: str) -> bool:
+    """Whether a refusal, given as a Verdict or as an APIError, turns down the option: worth sending without.
+
+    Mistral: 422 `stream_options: Extra inputs are not permitted`; the option is named by `param` or in the message.
+    """
+    words = f"{refusal.param or ''} {refusal.message}".lower()
+    return refusal.status in _REFUSALS and bool(re.search(_OPTIONS[name], words))

@@ -1,4 +1,4 @@
-"""What a call costs: usage times price, a tracker that adds up, and a budget that refuses before sending.
+"""What a call costs: usage times price.
 
     usage   {"prompt_tokens": 2000, "completion_tokens": 300, "total_tokens": 2300,
              "prompt_tokens_details": {"cached_tokens": 1024}, "completion_tokens_details": {"reasoning_tokens": 128}}
@@ -7,25 +7,24 @@
 
 Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion (API reference, "usage"):
 each is counted once. A price the server itself reports wins over any table. A model without a stated price never gets
-a neighbour's: its cost is None, and a tracker counts the call as unpriced.
+a neighbour's: its cost is None.
 
-Sums are kept in integers: tokens as they are, money in picodollars (1e-12 USD). A price of six decimals per million
-tokens is a whole number of picodollars per token, so every call's cost is exact, and a million of them add up without
-drift, in any order and on any number of threads. Floats appear only where a figure is handed out.
+Money is counted in picodollars (1e-12 USD). A price of six decimals per million tokens is a whole number of them per
+token, so every cost is exact. Floats appear only where a figure is handed out.
 
-Does not count tokens (tokens.py), and knows nothing of taxes, regional uplifts, or fees per search or per image.
-Pure but for two things: the tracker has a lock, because threads share it, and `summary` prints, for that is its job.
+Does not count tokens (tokens.py), adds nothing up (tracker.py), and knows nothing of taxes, regional uplifts, or fees
+per search or per image. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import prices as published
-from .errors import BudgetExceeded, UnknownPrice, UnknownPriceWarning
+from .errors import UnknownPriceWarning
 
-_PICO = 10**12  # picodollars in a dollar
+PICO = 10**12  # picodollars in a dollar
 _PICO_PER_TOKEN = 10**6  # 1 USD per million tokens is a millionth of a dollar per token: 1e6 picodollars
 _TICK = 100  # xAI's `cost_in_usd_ticks`: 1e10 ticks are a dollar, so a tick is 100 picodollars
 
@@ -123,22 +122,22 @@ def billable_output_tokens(counts: TokenCounts) -> int:
 
 def _reported_picodollars(usage: Any) -> Optional[int]:
     """What the server itself says the call cost, or None."""
-    ticks = _number(_get(usage, "cost_in_usd_ticks"))
+    ticks = _number(field_of(usage, "cost_in_usd_ticks"))
     if ticks is not None:
         return round(ticks * _TICK)
-    cost = _get(usage, "cost")
+    cost = field_of(usage, "cost")
     dollars = _number(cost)
     if dollars is None:
-        dollars = _number(_get(cost, "total_cost"))  # Perplexity: usage.cost is an object
+        dollars = _number(field_of(cost, "total_cost"))  # Perplexity: usage.cost is an object
     if dollars is None:
         return None
-    if _get(usage, "is_byok") is True:
+    if field_of(usage, "is_byok") is True:
         # OpenRouter with one's own provider key: `cost` is its fee alone, and the provider charges this besides.
-        dollars += _number(_get(_get(usage, "cost_details"), "upstream_inference_cost")) or 0
-    return round(dollars * _PICO)
+        dollars += _number(field_of(field_of(usage, "cost_details"), "upstream_inference_cost")) or 0
+    return round(dollars * PICO)
 
 
-def _get(thing: Any, name: str) -> Any:
+def field_of(thing: Any, name: str) -> Any:
     """A key of a mapping or an attribute of an object; None where there is none."""
     # `dict` goes first for speed: the check for any Mapping takes several times as long.
     return thing.get(name) if isinstance(thing, (dict, Mapping)) else getattr(thing, name, None)
@@ -156,7 +155,7 @@ def _first_count(usage: Any, *places: str) -> Optional[int]:
     best: Optional[int] = None
     for place in places:
         outer, dot, inner = place.rpartition(".")
-        value = _get(_get(usage, outer) if dot else usage, inner)
+        value = field_of(field_of(usage, outer) if dot else usage, inner)
         number = _number(value)
         if number:
             return int(number)
@@ -220,7 +219,7 @@ def price_of(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[
 _TIER_NAMES = {"fast": "priority"}
 
 
-def _rates(price: Price, service_tier: Any, prompt_tokens: int) -> Tuple[int, ...]:
+def rates_of(price: Price, service_tier: Any, prompt_tokens: int) -> Tuple[int, ...]:
     """Picodollars per token, for a request of this tier and size.
 
     In this order: input, cached, written, audio in, output, audio out, reasoning.
@@ -256,10 +255,12 @@ def _picodollars(counts: TokenCounts, price: Price, service_tier: Any = None) ->
     reasoning = min(counts.reasoning, output - audio_out)
     plain_in, plain_out = counts.prompt - cached - written - audio_in, output - audio_out - reasoning
     amounts = (plain_in, cached, written, audio_in, plain_out, audio_out, reasoning)
-    return sum(amount * rate for amount, rate in zip(amounts, _rates(price, service_tier, counts.prompt)))
+    return sum(amount * rate for amount, rate in zip(amounts, rates_of(price, service_tier, counts.prompt)))
 
 
-def _cost(usage: Any, counts: Optional[TokenCounts], price: Optional[Price], service_tier: Any) -> Optional[int]:
+def picodollars_of(
+    usage: Any, counts: Optional[TokenCounts], price: Optional[Price], service_tier: Any
+) -> Optional[int]:
     """Picodollars: the server's own figure, else usage times price, else None."""
     reported = _reported_picodollars(usage)
     if reported is not None or price is None or counts is None:
@@ -274,24 +275,24 @@ def cost_of(usage: Any, price: Optional[Price], service_tier: Optional[str] = No
     cost that the server reports needs no price.
     """
     counts = usage if isinstance(usage, TokenCounts) else read_usage(usage)
-    cost = _cost(usage, counts, price, service_tier)
-    return None if cost is None else cost / _PICO
+    cost = picodollars_of(usage, counts, price, service_tier)
+    return None if cost is None else cost / PICO
 
 
 def response_cost_usd(
     response: Any, *, model: str = "", prices: Optional[PriceTable] = None, aliases: Optional[Aliases] = None
 ) -> Optional[float]:
     """US dollars for one response, counted nowhere; None where unknown. `model` is the name that was asked for."""
-    price = price_of(_billed_name(response, model, prices, aliases), prices)
-    return cost_of(_get(response, "usage"), price, _get(response, "service_tier"))
+    price = price_of(billed_name(response, model, prices, aliases), prices)
+    return cost_of(field_of(response, "usage"), price, field_of(response, "service_tier"))
 
 
-def _billed_name(reply: Any, requested: str, prices: Optional[PriceTable], aliases: Optional[Aliases]) -> Optional[str]:
+def billed_name(reply: Any, requested: str, prices: Optional[PriceTable], aliases: Optional[Aliases]) -> Optional[str]:
     """Whose price a reply is billed at: the model that answered, unless only the name asked for means something.
 
     An alias of yours for the name you asked for goes first: Azure answers "gpt-4" for more than one kind of gpt-4.
     """
-    answered = _get(reply, "model")
+    answered = field_of(reply, "model")
     if aliases and requested in aliases:
         answered, requested = requested, answered
     return resolve(answered, prices, aliases) or resolve(requested, prices, aliases)
@@ -301,16 +302,16 @@ def estimate_cost(model: str, prompt_tokens: int, completion_tokens: int, prices
     """US dollars for so many tokens at the plain price. An unknown model: 0.0, together with an UnknownPriceWarning."""
     price = price_of(model, prices)
     if price is None:
-        _warn(f"no price is known for {model!r}, so its cost is given as 0.0; {_CURE}", stacklevel=3)
+        warn_unknown(f"no price is known for {model!r}, so its cost is given as 0.0; {CURE}", stacklevel=3)
         return 0.0
     counts = TokenCounts(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens)
-    return _picodollars(counts, price) / _PICO
+    return _picodollars(counts, price) / PICO
 
 
-_CURE = 'state it with prices={"name": (input, output)} in USD per million tokens, or aliases={"name": "known model"}'
+CURE = 'state it with prices={"name": (input, output)} in USD per million tokens, or aliases={"name": "known model"}'
 
 
-def _warn(text: str, stacklevel: int) -> None:
+def warn_unknown(text: str, stacklevel: int) -> None:
     import warnings  # at first use: most programs never come here
 
     warnings.warn(text, UnknownPriceWarning, stacklevel=stacklevel)
@@ -324,275 +325,3 @@ def rough_tokens(payload_bytes: int) -> int:
     their base64 makes it many times too high.
     """
     return -(-payload_bytes // 3)
-
-
-def _worst_case(price: Price, prompt_tokens: int, max_output_tokens: int, service_tier: Any) -> int:
-    """Picodollars if nothing comes from the cache and, where writing to it costs more than input, all is written."""
-    plain_in, _, written, _, plain_out, _, reasoning = _rates(price, service_tier, prompt_tokens)
-    return prompt_tokens * max(plain_in, written) + max_output_tokens * max(plain_out, reasoning)
-
-
-# --- adding up
-
-
-class ModelRow(NamedTuple):
-    """What one model was used for. Output tokens are those charged; `cost_usd` leaves out the unpriced calls."""
-
-    model: str
-    calls: int
-    unpriced_calls: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    cache_write_tokens: int
-    reasoning_tokens: int
-    audio_tokens: int
-    cost_usd: float
-
-
-_FURTHER_LINES = {
-    "cached_tokens": "Cached input tokens",
-    "cache_write_tokens": "Cache write tokens",
-    "reasoning_tokens": "Reasoning tokens",
-    "audio_tokens": "Audio tokens",
-}
-
-
-class Reservation:
-    """Money kept back for a call in flight. `settle` or `release` frees it, once; a second time changes nothing."""
-
-    __slots__ = ("model", "open", "picodollars")
-
-    def __init__(self, model: str, picodollars: int) -> None:
-        self.model = model
-        self.picodollars = picodollars
-        self.open = True
-
-    @property
-    def usd(self) -> float:
-        """The most the call was expected to cost."""
-        return self.picodollars / _PICO
-
-    def __repr__(self) -> str:
-        return f"Reservation({self.model!r}, ${self.usd:.6f}, {'open' if self.open else 'closed'})"
-
-
-class CostTracker:
-    """Adds up what calls cost. Safe to share between threads and clients.
-
-    prices      your prices, looked up before the published ones: {"my-model": Price(0.5, 1.5)}, or a plain (0.5, 1.5)
-    budget_usd  what may be spent before `reserve` refuses; None: no limit
-    aliases     {"my-azure-deployment": "gpt-4o"}
-
-        tracker = CostTracker()
-        tracker.calculate(reply)      # 0.00045
-        tracker.summary()             # prints the bill
-
-    A Client given a tracker counts its own calls: calling `calculate` on its replies as well would count them twice.
-    For the same reason a tracker is no listener.
-    """
-
-    def __init__(
-        self,
-        prices: Optional[PriceTable] = None,
-        *,
-        budget_usd: Optional[float] = None,
-        aliases: Optional[Aliases] = None,
-    ) -> None:
-        # Threads share a tracker, and += is no single step. Imported here: who asks for one price needs no lock.
-        from threading import Lock
-
-        if budget_usd is not None and not 0 <= budget_usd < float("inf"):
-            raise ValueError(f"budget_usd must be a number of dollars, 0 or more, not {budget_usd!r}")
-        self.prices = dict(prices or {})
-        self.aliases = dict(aliases or {})
-        self.budget_usd = budget_usd
-        self._lock = Lock()
-        self._rows: Dict[str, List[int]] = {}  # model -> the figures of its ModelRow, the cost in picodollars
-        self._held = 0  # picodollars: the reservations of settled calls whose cost nobody told
-        self._reserved = 0
-        self._warned: Set[Tuple[str, str]] = set()
-
-    def calculate(self, response: Any, *, model: str = "", service_tier: Optional[str] = None) -> float:
-        """Count one response; its cost in US dollars, or 0.0, with a warning once per model, where that is unknown."""
-        return self.record(response, model=model, service_tier=service_tier) or 0.0
-
-    def record(
-        self,
-        response: Any,
-        *,
-        model: str = "",
-        service_tier: Optional[str] = None,
-        reserved: Optional[Reservation] = None,
-    ) -> Optional[float]:
-        """As `calculate`, but an unknown cost is None.
-
-        `model` is the name that was asked for: it counts where the response's own is missing or unknown (Azure).
-        `service_tier` overrides the response's: pass "batch" for rows of the Batch API. `reserved`: see `settle`.
-        """
-        usage = _get(response, "usage")
-        counts = read_usage(usage)
-        billed = _billed_name(response, model, self.prices, self.aliases)
-        price = price_of(billed, self.prices)
-        cost = _cost(usage, counts, price, service_tier or _get(response, "service_tier"))
-        label = billed or str(_get(response, "model") or model or "(no model named)")
-        reason = f"no price is known; {_CURE}" if price is None else "the server reported no usage"
-        with self._lock:
-            self._add(label, counts or TokenCounts(0, 0, 0), cost)
-            if reserved is not None and self._close(reserved) and cost is None:
-                self._held += reserved.picodollars
-            warn = cost is None and (label, reason) not in self._warned
-            if warn:
-                self._warned.add((label, reason))
-        if warn:  # after counting, so that a filter which turns warnings into errors loses no call
-            _warn(f"{label}: this call is left out of the total cost, for {reason}", stacklevel=4)
-        return None if cost is None else cost / _PICO
-
-    def _add(self, label: str, counts: TokenCounts, cost: Optional[int]) -> None:
-        """Add one call to its row; the figures in the order of ModelRow."""
-        tokens = (counts.prompt, billable_output_tokens(counts), counts.cached, counts.cache_write, counts.reasoning)
-        figures = (1, int(cost is None), *tokens, counts.audio_in + counts.audio_out, cost or 0)
-        row = self._rows.setdefault(label, [0] * len(figures))
-        row[:] = [have + more for have, more in zip(row, figures)]
-
-    def _sum(self, field: str) -> int:
-        column = ModelRow._fields.index(field) - 1
-        with self._lock:
-            return sum(row[column] for row in self._rows.values())
-
-    @property
-    def call_count(self) -> int:
-        return self._sum("calls")
-
-    @property
-    def unpriced_calls(self) -> int:
-        """Calls that `total_cost` leaves out: no price for the model, or no usage from the server."""
-        return self._sum("unpriced_calls")
-
-    @property
-    def total_input_tokens(self) -> int:
-        return self._sum("input_tokens")
-
-    @property
-    def total_output_tokens(self) -> int:
-        return self._sum("output_tokens")
-
-    @property
-    def total_cost(self) -> float:
-        """US dollars."""
-        return self._sum("cost_usd") / _PICO
-
-    def per_model(self) -> List[ModelRow]:
-        """One row per model, in the order of first use."""
-        with self._lock:
-            return [ModelRow._make((model, *row[:-1], row[-1] / _PICO)) for model, row in self._rows.items()]
-
-    def reset(self) -> None:
-        """Start from zero. What is reserved for calls in flight stays reserved."""
-        with self._lock:
-            self._rows.clear()
-            self._warned.clear()
-            self._held = 0
-
-    def reserve(
-        self, model: str, prompt_tokens: int, max_output_tokens: int, *, service_tier: Optional[str] = None
-    ) -> Reservation:
-        """Keep back what a call may cost at most, before it is sent; `settle` it with the response or `release` it.
-
-        With a budget: raises BudgetExceeded if what is spent, reserved and now asked for would exceed it, and
-        UnknownPrice for a model whose price nobody stated. Without one: reserves what it can, and refuses nothing.
-        """
-        price = price_of(model, self.prices, self.aliases)
-        if price is None:
-            if self.budget_usd is None:
-                return Reservation(model, 0)
-            text = f"not sent: no price is known for {model!r}, so a budget of {_money(self.budget_usd)} cannot be kept"
-            raise UnknownPrice(f"{text}; {_CURE}", model=model)
-        needed = _worst_case(price, prompt_tokens, max_output_tokens, service_tier)
-        with self._lock:
-            if self.budget_usd is not None and needed > round(self.budget_usd * _PICO) - self._spent() - self._reserved:
-                call = f"{model} with {prompt_tokens:,} prompt and up to {max_output_tokens:,} output tokens"
-                raise self._refusal(call, needed)
-            self._reserved += needed
-        return Reservation(model, needed)
-
-    def settle(self, reservation: Reservation, response: Any, *, service_tier: Optional[str] = None) -> Optional[float]:
-        """Count the response in place of its reservation; its cost in US dollars, or None.
-
-        Where the cost is unknown (a stream that broke off, a server that reports no usage), the reservation itself
-        counts as spent against the budget, for the call was paid; `total_cost` stays at what is known.
-        """
-        return self.record(response, model=reservation.model, service_tier=service_tier, reserved=reservation)
-
-    def release(self, reservation: Reservation) -> None:
-        """The call was not made, or failed before it could cost anything."""
-        with self._lock:
-            self._close(reservation)
-
-    def _close(self, reservation: Reservation) -> bool:
-        """True the first time. The lock is held."""
-        was_open, reservation.open = reservation.open, False
-        self._reserved -= reservation.picodollars if was_open else 0
-        return was_open
-
-    def _spent(self) -> int:
-        return sum(row[-1] for row in self._rows.values()) + self._held
-
-    def _refusal(self, call: str, needed: int) -> BudgetExceeded:
-        spent, budget, needed_usd = self._spent() / _PICO, self.budget_usd or 0.0, needed / _PICO
-        text = (
-            f"not sent: {call} may cost {_money(needed_usd)}, but of the budget of {_money(budget)} there is "
-            f"{_money(spent)} spent and {_money(self._reserved / _PICO)} reserved; raise budget_usd, or ask for less"
-        )
-        return BudgetExceeded(text, budget_usd=budget, spent_usd=spent, needed_usd=needed_usd)
-
-    @property
-    def spent_usd(self) -> float:
-        """What counts against the budget: `total_cost`, and the reservations of settled calls whose cost is unknown."""
-        with self._lock:
-            return self._spent() / _PICO
-
-    @property
-    def reserved_usd(self) -> float:
-        """Kept back for calls in flight."""
-        with self._lock:
-            return self._reserved / _PICO
-
-    @property
-    def remaining_usd(self) -> Optional[float]:
-        """What a further call may cost, never below 0; None without a budget."""
-        if self.budget_usd is None:
-            return None
-        with self._lock:
-            return max(0, round(self.budget_usd * _PICO) - self._spent() - self._reserved) / _PICO
-
-    def report(self, *, per_model: bool = False) -> str:
-        """The bill as text: four lines, one more for each further thing to tell, and one per model if asked."""
-        rows = self.per_model()
-        lines = [
-            f"API Calls: {self.call_count:,}",
-            f"Input tokens: {self.total_input_tokens:,}",
-            f"Output tokens: {self.total_output_tokens:,}",
-            f"Total cost: {_money(self.total_cost)}",
-        ]
-        lines += [f"{label}: {self._sum(field):,}" for field, label in _FURTHER_LINES.items() if self._sum(field)]
-        if self.unpriced_calls:
-            names = ", ".join(row.model for row in rows if row.unpriced_calls)
-            lines.append(f"Unpriced calls: {self.unpriced_calls:,}, not in the total ({names})")
-        if self.budget_usd is not None:
-            lines.append(f"Budget left: {_money(self.remaining_usd or 0.0)} of {_money(self.budget_usd)}")
-        if per_model:
-            lines += [
-                f"  {row.model}: {row.calls:,} call{'s' if row.calls > 1 else ''}, {row.input_tokens:,} in, "
-                f"{row.output_tokens:,} out, {_money(row.cost_usd)}"
-                for row in rows
-            ]
-        return "\n".join(lines)
-
-    def summary(self, *, per_model: bool = False, file: Optional[IO[str]] = None) -> None:
-        """Print the report, to standard output unless `file` says otherwise."""
-        print(self.report(per_model=per_model), file=file)
-
-
-def _money(usd: float) -> str:
-    return f"${usd:,.6f}"

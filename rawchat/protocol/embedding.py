@@ -16,9 +16,10 @@ from array import array
 from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional, Sequence, Union
 
 from .cost import read_usage, rough_tokens
+from .cures import cure_for, surrogate_in
 from .errors import InvalidResponseError, PayloadError
-from .payload import cure_for, kind_of, surrogate_in
 from .reply import Reply, index_of
+from .wording import kind_of
 
 Input = Union[str, List[int]]  # a text, or its tokens
 

@@ -8,6 +8,7 @@ exists only for a new fact and stands under the old one it is a kind of.
      +- BudgetExceeded                          refused before sending: the budget would not cover it
      +- UnknownPrice (LookupError)              asked for the price of a model that nobody stated
      +- CassetteMiss (LookupError)              a replay has no recording for this request
+     +- NotInThisCopy (ImportError)             the feature was left out when this copy was made
      +- APIError
          +- InvalidResponseError                a 200 that is no completion
          |   +- SchemaMismatch             the answer is a completion, and not of the form that was asked for
@@ -102,6 +103,17 @@ class CassetteMiss(RawChatError, LookupError):
     """A replay was asked something that was not recorded; the message shows the nearest recording and what differs."""
 
     exit_code = 66  # EX_NOINPUT
+
+
+class NotInThisCopy(RawChatError, ImportError):
+    """A feature that this copy of the package was made without; see `optional.py`."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+    def __init__(self, message: str, *, feature: str = "") -> None:
+        super().__init__(message)
+        self.msg = message  # what ImportError shows
+        self.feature = feature
 
 
 class APIError(RawChatError):

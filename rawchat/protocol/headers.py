@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 from .errors import PayloadError
-from .payload import cut_short, kind_of, quoted
+from .wording import cut_short, kind_of, quoted
 
 if TYPE_CHECKING:
     from .wire import HeaderPairs

@@ -10,7 +10,7 @@ is silent. Does not judge whether a failure is worth another attempt (that is `s
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple
 
 
 class Mistake(NamedTuple):
@@ -277,21 +277,3 @@ def hint_for(
         if hint.applies(case):
             return hint.cure
     return ""
-
-
-# A server that validates says 400 or 422; llama-cpp-python and `transformers serve` call it 500, others 501.
-_REFUSALS = (400, 422, 500, 501)
-# Option -> the words by which a refusal names it, in `param` or in the message. As text: `re` compiles at first use.
-_OPTIONS = {
-    "stream_options": r"\b(?:stream_options|streamoptions|include_usage)\b",
-    "encoding_format": r"\b(?:encoding[_ ]?format|base64)\b",
-}
-
-
-def refuses_option(refusal: Any, name: str) -> bool:
-    """Whether a refusal, given as a Verdict or as an APIError, turns down the option: worth sending without.
-
-    Mistral: 422 `stream_options: Extra inputs are not permitted`; the option is named by `param` or in the message.
-    """
-    words = f"{refusal.param or ''} {refusal.message}".lower()
-    return refusal.status in _REFUSALS and bool(re.search(_OPTIONS[name], words))

@@ -19,8 +19,9 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 from .errors import PayloadError
-from .payload import Messages, build_messages, cure_for, kind_of
+from .payload import Messages, build_messages
 from .tokens import estimate_tokens
+from .wording import cure_for, kind_of
 
 Group = List[Dict[str, Any]]
 _INSTRUCTIONS = frozenset(("system", "developer"))

@@ -2,22 +2,22 @@
 
     < HTTP/1.1 429 Too Many Requests
     < retry-after-ms: 1187                 parse_retry_after -> RetryHint(1.187, "retry-after-ms")
-    < x-ratelimit-remaining-tokens: 0      next_wait -> Wait(1.187, "429 rate limit, the server asks for 1.187 s")
-    < x-ratelimit-reset-tokens: 6m0s       rate_limits -> RateLimits(..., remaining_tokens=0, reset_tokens_s=360.0)
+                                           next_wait -> Wait(1.187, "429 rate limit, the server asks for 1.187 s")
 
 Servers state their wish in headers, in the body, or only in a sentence for people; `parse_retry_after` looks in all of
-those places, in the order of trust, and goes on where a place holds nothing usable. Whether a failure is worth another
-attempt was decided before (that is `status`). Does not sleep, read a clock or throw dice: those are arguments. Pure.
+those places, in the order of trust, and goes on where a place holds nothing usable (all but Retry-After are known to
+`rate_limits`). Whether a failure is worth another attempt was decided before (that is `status`). Does not sleep, read a
+clock or throw dice: those are arguments. Pure.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
+from .durations import parse_date_s, parse_duration_s, parse_number
 from .errors import APIError
-from .problem import find_error, parse_body, read_error
+from .problem import find_error, parse_body
 from .status import Verdict, classify, error_from, kind_words
 from .wire import Headers
 
@@ -131,68 +131,6 @@ def _figure(seconds: float) -> str:
 
 # ---- what the server asks for ----
 
-# All but the first are compiled at first use, by `re` itself: only failed calls need them, and imports stay quick.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_WORDS = {
-    "millisecond": "ms",
-    "msec": "ms",
-    "second": "s",
-    "sec": "s",
-    "minute": "m",
-    "min": "m",
-    "hour": "h",
-    "hr": "h",
-}
-_UNIT = r"(?:milliseconds?|msecs?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[nuµμm]s|[smhd])(?![a-z])"
-_FIGURE = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-_SPAN = rf"{_FIGURE}\s*{_UNIT}(?:(?:\s*,|\s+and\b)?\s*{_FIGURE}\s*{_UNIT})*"
-_PART = rf"(?i)({_FIGURE})\s*({_UNIT})"
-_DURATION = rf"(?i){_SPAN}"
-# "Please try again in 1.187s" (OpenAI), "Please retry after 45 seconds" (Azure), "Please retry in 34.07s" (Gemini).
-_SENTENCE = rf"(?i)\b(?:try(?:ing)? again|retry(?:ing)?|wait(?:ing)?)\b[^0-9\n]{{0,40}}?({_SPAN})"
-
-
-class Window(NamedTuple):
-    """The three headers of one rate limit. `counts` is "requests" or "tokens"."""
-
-    counts: str
-    limit: str
-    remaining: str
-    reset: str
-
-
-def _window(counts: str, pattern: str) -> Window:
-    return Window(counts, *(pattern.replace("*", part) for part in ("limit", "remaining", "reset")))
-
-
-# The named ones stand before the plain ones: where a server sends both, they say more.
-_NAMED_WINDOWS = (
-    _window("requests", "x-ratelimit-*-requests"),  # OpenAI, Groq (there per day), partly Azure
-    _window("tokens", "x-ratelimit-*-tokens"),
-    _window("requests", "x-ratelimit-*-requests-day"),  # Cerebras
-    _window("tokens", "x-ratelimit-*-tokens-minute"),
-    _window("requests", "anthropic-ratelimit-requests-*"),
-    _window("tokens", "anthropic-ratelimit-tokens-*"),
-    _window("tokens", "anthropic-ratelimit-input-tokens-*"),
-    _window("tokens", "anthropic-ratelimit-output-tokens-*"),
-)
-_PLAIN_WINDOWS = (
-    _window("requests", "x-ratelimit-*"),  # OpenRouter (epoch ms), GitHub's manner (epoch s)
-    _window("requests", "ratelimit-*"),  # IETF draft-ietf-httpapi-ratelimit-headers up to -07
-)
-
-
-class RateLimits(NamedTuple):
-    """What the rate-limit headers of an answer say; None where they do not. Reset times in seconds from now."""
-
-    limit_requests: Optional[int] = None
-    remaining_requests: Optional[int] = None
-    reset_requests_s: Optional[float] = None
-    limit_tokens: Optional[int] = None
-    remaining_tokens: Optional[int] = None
-    reset_tokens_s: Optional[float] = None
-
 
 def status_error(
     status: int,
@@ -229,22 +167,21 @@ def parse_retry_after(
 
 def _hints(head: Headers, document: Any, now_s: float) -> Iterator[RetryHint]:
     yield from _retry_after(head, now_s)
+    try:
+        from .rate_limits import passed_on_headers, resets, waits_in_body
+    except ImportError:  # a copy without them goes by Retry-After, and by its own schedule
+        return
     error = find_error(document)
-    yield from _retry_info(error)
-    yield from _sentence(document if error is None else error)
-    yield from _resets(head, now_s)
-    # OpenRouter passes the headers of the provider on, inside the body.
-    metadata = error.get("metadata") if isinstance(error, dict) else None
-    passed_on = metadata.get("headers") if isinstance(metadata, dict) else None
-    if isinstance(passed_on, dict):
-        inner = Headers([(str(name), str(value)) for name, value in passed_on.items()])
-        yield from _retry_after(inner, now_s)
-        yield from _resets(inner, now_s)
+    yield from map(RetryHint._make, waits_in_body(document, error))
+    yield from map(RetryHint._make, resets(head, now_s))
+    inner = passed_on_headers(error)
+    yield from _retry_after(inner, now_s)
+    yield from map(RetryHint._make, resets(inner, now_s))
 
 
 def _retry_after(head: Headers, now_s: float) -> Iterator[RetryHint]:
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        milliseconds = _number(head.get(name, ""))
+        milliseconds = parse_number(head.get(name, ""))
         if milliseconds is not None:
             yield RetryHint(milliseconds / 1000, name)
     seconds = _retry_after_s(head.get("retry-after", ""), now_s)
@@ -256,165 +193,10 @@ def _retry_after_s(value: str, now_s: float) -> Optional[float]:
     seconds = parse_duration_s(value)
     if seconds is not None:
         return seconds
-    at_s = _date_s(value, now_s)
+    at_s = parse_date_s(value, now_s)
     if at_s is not None:
         return at_s - now_s
     # A proxy and the server behind it each added one: "5, 7". The longer wait satisfies both.
-    numbers = [_number(part) for part in value.split(",")]
+    numbers = [parse_number(part) for part in value.split(",")]
     known = [number for number in numbers if number is not None]
     return max(known) if known and len(known) == len(numbers) else None
-
-
-def _retry_info(error: Any) -> Iterator[RetryHint]:
-    """google.rpc.RetryInfo: {"retryDelay": "34.074824224s"}, or {"seconds": 34, "nanos": 74824224}."""
-    details = error.get("details") if isinstance(error, dict) else None
-    for detail in details if isinstance(details, list) else ():
-        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
-        if isinstance(delay, dict):
-            seconds = _number(str(delay.get("seconds", 0)))
-            nanos = _number(str(delay.get("nanos", 0)))
-            yield RetryHint((seconds or 0.0) + (nanos or 0.0) / 1e9, "RetryInfo")
-        elif isinstance(delay, str):
-            yield RetryHint(parse_duration_s(delay) or 0.0, "RetryInfo")
-
-
-def _sentence(error: Any) -> Iterator[RetryHint]:
-    for found in re.finditer(_SENTENCE, read_error(error).message[:4000]):
-        yield RetryHint(parse_duration_s(found[1]) or 0.0, "text")
-
-
-def _resets(head: Headers, now_s: float) -> Iterator[RetryHint]:
-    """The resets of the limits that are used up, the latest of them; of limits that don't tell, the earliest."""
-    for windows in (_NAMED_WINDOWS, _PLAIN_WINDOWS):
-        spent: List[RetryHint] = []
-        unknown: List[RetryHint] = []
-        for window in windows:
-            seconds = _reset_s(head.get(window.reset, ""), now_s)
-            remaining = _count(head.get(window.remaining, ""))
-            if seconds is None or seconds <= 0 or (remaining is not None and remaining > 0):
-                continue
-            (unknown if remaining is None else spent).append(RetryHint(seconds, window.reset))
-        if spent:
-            yield max(spent)
-        elif unknown and not any(window.remaining in head for window in windows):
-            yield min(unknown)
-
-
-def rate_limits(headers: Mapping[str, str], *, now_s: float) -> RateLimits:
-    """Limits, what remains of them, and when they start anew, from the headers of any answer. `now_s` is Unix time."""
-    head = Headers(headers)
-    found: Dict[str, Union[int, float, None]] = {}
-    for window in _NAMED_WINDOWS + _PLAIN_WINDOWS:
-        if f"limit_{window.counts}" in found:
-            continue
-        reset_s = _reset_s(head.get(window.reset, ""), now_s)
-        values = (_count(head.get(window.limit, "")), _count(head.get(window.remaining, "")), reset_s)
-        if any(value is not None for value in values):
-            names = (f"limit_{window.counts}", f"remaining_{window.counts}", f"reset_{window.counts}_s")
-            found.update(zip(names, (*values[:2], None if reset_s is None else max(0.0, reset_s))))
-    return RateLimits(**found)  # type: ignore[arg-type]  # the names are those of the fields, by the lines above
-
-
-def parse_duration_s(text: str) -> Optional[float]:
-    """Seconds in a duration: "12", "7.66", "1s", "6m0s", "120ms", "2m59.56s", "23h47m36.648s", "45 seconds".
-
-    None for anything else. A plain number counts as seconds, and may be negative; "1e999" is infinite.
-    """
-    text = text.strip()
-    number = _number(text)
-    if number is not None:
-        return number
-    if not re.fullmatch(_DURATION, text):
-        return None
-    return sum(float(figure) * _unit_s(unit) for figure, unit in re.findall(_PART, text))
-
-
-def _unit_s(unit: str) -> float:
-    unit = unit.lower()
-    if unit not in _UNITS_S:
-        unit = unit.rstrip("s")
-        unit = _WORDS.get(unit, unit[0])  # "day" -> "d"
-    return _UNITS_S[unit]
-
-
-def _number(text: str) -> Optional[float]:
-    """A plain decimal number; "nan", "inf" and "1_000" are none, though float() takes them."""
-    text = text.strip()
-    return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def _count(text: str) -> Optional[int]:
-    number = _number(text)
-    if number is None or math.isinf(number):
-        return None
-    return max(0, int(number))  # Azure counts down to -1
-
-
-def _reset_s(text: str, now_s: float) -> Optional[float]:
-    """Seconds until a reset: a duration, a date, or Unix time in seconds or milliseconds, told apart by size."""
-    number = _number(text)
-    if number is not None and not math.isinf(number):
-        if number >= 1e12:
-            return number / 1000 - now_s
-        return number - now_s if number >= 1e9 else number
-    seconds = parse_duration_s(text)
-    if seconds is not None:
-        return seconds
-    at_s = _date_s(text, now_s)
-    return None if at_s is None else at_s - now_s
-
-
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
-    )
-}
-_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-_DATES = tuple(
-    form.replace("CLOCK", _CLOCK)
-    for form in (
-        # IMF-fixdate and RFC 850: Sun, 06 Nov 1994 08:49:37 GMT / Sunday, 06-Nov-94 08:49:37 GMT
-        r"(?:[A-Za-z]+,\s*)?(?P<day>\d\d?)[ -](?P<month>[A-Za-z]{3})[ -](?P<year>\d{4}|\d\d)\s+CLOCK\s*(?:GMT|UTC|Z)?",
-        # asctime: Sun Nov  6 08:49:37 1994
-        r"[A-Za-z]{3}\s+(?P<month>[A-Za-z]{3})\s+(?P<day>\d\d?)\s+CLOCK\s+(?P<year>\d{4})",
-        # ISO 8601, as Anthropic sends it: 1994-11-06T08:49:37Z, with fraction and offset
-        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[Tt ]CLOCK(?P<fraction>\.\d+)?\s*(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",
-    )
-)
-
-
-def _date_s(text: str, now_s: float) -> Optional[float]:
-    """Unix time of a date in one of the forms of RFC 9110 section 5.6.7, or ISO 8601; None for anything else."""
-    found = next(filter(None, (re.fullmatch(form, text.strip(), re.ASCII) for form in _DATES)), None)
-    if found is None:
-        return None
-    import datetime  # at first use: dates are rare, and the module is not free
-
-    part = found.groupdict()
-    month = _MONTHS.get(part["month"].lower()) or (int(part["month"]) if part["month"].isdigit() else 0)
-    year = _year(part["year"], now_s)
-    clock = int(part["hour"]), int(part["minute"]), min(int(part["second"]), 59)  # :60 is a leap second
-    try:
-        moment = datetime.datetime(year, month, int(part["day"]), *clock, tzinfo=datetime.timezone.utc)
-    except ValueError:  # 31 February, 25 o'clock
-        return None
-    return moment.timestamp() + float(part.get("fraction") or 0) - _offset_s(part.get("zone") or "Z")
-
-
-def _year(digits: str, now_s: float) -> int:
-    """Two digits mean the year that is at most 50 years ahead (RFC 9110 section 5.6.7)."""
-    year = int(digits)
-    if len(digits) == 4:
-        return year
-    this_year = 1970 + int(now_s / 31556952)
-    year += this_year - this_year % 100
-    return year - 100 if year > this_year + 50 else year
-
-
-def _offset_s(zone: str) -> float:
-    if zone in "Zz":
-        return 0.0
-    digits = zone[1:].replace(":", "")
-    seconds = int(digits[:2]) * 3600.0 + int(digits[2:]) * 60.0
-    return -seconds if zone[0] == "-" else seconds

@@ -17,7 +17,6 @@ import re
 from typing import Any, Dict, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from . import errors
-from .hints import hint_for
 from .problem import Said, find_error, parse_body, read_error, short
 from .wire import Headers
 
@@ -244,7 +243,7 @@ def classify(
     words = short(said.message, secrets)
     kind = _override(status, said, error) or row.kind
     retry, why = _retry(status, kind, words, head)
-    hint = hint_for(status, said.code, said.type, said.param, words, url)
+    hint = _hint(status, said, words, url)
     message = _label(status, row.phrase, words)
     return Verdict(status, kind, retry, message, said.code, said.type, said.param, error, why, hint)
 
@@ -269,7 +268,7 @@ def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()
     what = f"{number} {status_phrase(number)}" if number else said.code or said.type or ""
     label = f"200 OK with an error inside ({short(what, secrets, 60)})" if what else "200 OK with an error inside"
     fate = "" if KINDS[kind].retry else ": fatal"
-    hint = hint_for(nearest, said.code, said.type, said.param, words)
+    hint = _hint(nearest, said, words)
     return Verdict(
         status=200,
         kind=kind,
@@ -371,6 +370,15 @@ def _retry(status: int, kind: str, words: str, head: Headers) -> Tuple[bool, str
     if status >= 500 and re.search(_BROKE, words):
         return False, f"{label}: fatal, the account is empty"
     return KINDS[kind].retry, label if KINDS[kind].retry else f"{label}: fatal"
+
+
+def _hint(status: int, said: Said, words: str, url: str = "") -> str:
+    """The cure, where the mistake is a known one."""
+    try:
+        from .hints import hint_for
+    except ImportError:  # a copy without them
+        return ""
+    return hint_for(status, said.code, said.type, said.param, words, url)
 
 
 def _redirect_words(head: Headers) -> str:

@@ -36,7 +36,8 @@ from math import ceil
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sized
 
 from .errors import PayloadError
-from .payload import Messages, build_messages, cure_for, kind_of
+from .payload import Messages, build_messages
+from .wording import cure_for, kind_of
 
 # ---- which vocabulary
 

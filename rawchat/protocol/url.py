@@ -5,7 +5,7 @@
     build_url("https://host/v1?tenant=7", "models")              https://host/v1/models?tenant=7
     build_url("localhost:8000/v1")                               PayloadError, which shows the corrected form
 
-Knows Azure's deployment URLs. Adds no /v1 of its own, and looks nothing up. Pure. URLs are RFC 3986.
+Adds no /v1 of its own, and looks nothing up. Pure. URLs are RFC 3986.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Iterator, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from .errors import PayloadError
-from .payload import cure_for, kind_of, quoted, surrogate_in
+from .wording import cure_for, kind_of, quoted, surrogate_in
 
 # What RFC 3986 lets stand nowhere in a URL. A backslash is a slash to browsers and none to Python: one text, two hosts.
 _NOT_IN_URLS = frozenset(' <>"{}|\\^`')
@@ -40,30 +40,10 @@ def build_url(
     `path` is taken as given: pass each part of it that comes from outside through `quote_segment`. Raises PayloadError
     for a base without http(s)://, with a user or password in it, a fragment, or characters that no URL has.
     """
-    root, base_query = _split(base_url)
+    root, base_query = split_base(base_url)
     pairs = _merge_queries(base_query, query, extra_query)
     tail = "/" + path.lstrip("/") if path else ""
     return f"{root}{tail}?{pairs}" if pairs else f"{root}{tail}"
-
-
-def azure_base_url(endpoint: str, deployment: Optional[str] = None) -> str:
-    """`https://NAME.openai.azure.com` -> `.../openai/deployments/DEPLOYMENT`, or `.../openai` without a deployment.
-
-    What the portal's copy button adds (`/openai/...` and a query) is cut off first. Raises PayloadError.
-    """
-    root, _ = _split(endpoint)
-    root = re.sub(r"/openai(/.*)?$", "", root)
-    return f"{root}/openai" + (f"/deployments/{quote_segment(deployment)}" if deployment is not None else "")
-
-
-def azure_url(endpoint: str, deployment: Optional[str], api_version: str, path: str = "chat/completions") -> str:
-    """Azure's URL of one endpoint: `ENDPOINT/openai/deployments/DEPLOYMENT/chat/completions?api-version=...`.
-
-    Azure picks the model by the deployment in the path. Raises PayloadError, also where `api_version` is blank.
-    """
-    if not isinstance(api_version, str) or not api_version.strip():
-        raise PayloadError('Azure needs an api_version such as "2024-10-21"', path="api_version")
-    return build_url(azure_base_url(endpoint, deployment), path, {"api-version": api_version.strip()})
 
 
 def quote_segment(segment: str) -> str:
@@ -76,7 +56,7 @@ def quote_segment(segment: str) -> str:
     return _quote(segment, _PATH_SAFE.replace("/%", ""), f"the name {quoted(segment)}", "")
 
 
-def _split(base_url: str) -> Tuple[str, str]:
+def split_base(base_url: str) -> Tuple[str, str]:
     """(scheme, host and path without a slash at its end; query) of a base URL that may be used."""
     if not isinstance(base_url, str) or not base_url.strip():
         got = "a blank text" if isinstance(base_url, str) else kind_of(base_url)

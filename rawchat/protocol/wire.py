@@ -1,4 +1,4 @@
-"""What crosses the wire, as values: a Request, a response head, the one event vocabulary, and the shapes of the JSON.
+"""What crosses the wire, as values: a Request, a response head, and the one event vocabulary.
 
     > POST /v1/chat/completions HTTP/1.1          Request
     < HTTP/1.1 200 OK                             ResponseHead
@@ -18,22 +18,17 @@ takes one WireEvent; what it raises reaches the caller. Pure: the times are argu
 from __future__ import annotations
 
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
     Iterable,
     Iterator,
-    List,
     Mapping,
     NamedTuple,
     Optional,
     Tuple,
     Union,
 )
-
-if TYPE_CHECKING:
-    from typing import TypedDict
 
 HeaderPairs = Tuple[Tuple[str, str], ...]
 
@@ -178,69 +173,3 @@ class Done(NamedTuple):
 
 WireEvent = Union[Sending, Received, Chunked, Waiting, Failed, Done]
 Listener = Callable[[WireEvent], None]
-
-
-# The shapes below are for type checkers and readers: at run time they are plain dicts, and an unknown key is no error.
-# Field lists as of the API reference of 2026-11 (platform docs, "The chat completion object" and "... chunk object").
-if TYPE_CHECKING:
-
-    class FunctionCall(TypedDict, total=False):
-        name: str
-        arguments: str  # JSON as text; may be cut off by max_tokens, and some servers send an object
-
-    class ToolCall(TypedDict, total=False):
-        index: int  # in deltas only: which call this fragment belongs to
-        id: str
-        type: str  # "function" or "custom"
-        function: FunctionCall
-        custom: Dict[str, Any]
-
-    class Message(TypedDict, total=False):
-        role: str  # developer, system, user, assistant, tool
-        content: Union[str, List[Dict[str, Any]], None]
-        name: str
-        refusal: Optional[str]
-        tool_calls: List[ToolCall]
-        tool_call_id: str
-        annotations: List[Dict[str, Any]]
-        audio: Optional[Dict[str, Any]]
-        reasoning_content: str  # DeepSeek, SGLang, GLM; "reasoning" at OpenRouter, newer vLLM, Ollama
-
-    class Usage(TypedDict, total=False):
-        prompt_tokens: int  # cached and cache-write tokens are part of these
-        completion_tokens: int  # reasoning tokens are part of these, except at xAI
-        total_tokens: int
-        prompt_tokens_details: Dict[str, int]
-        completion_tokens_details: Dict[str, int]
-
-    class Choice(TypedDict, total=False):
-        index: int
-        message: Message
-        finish_reason: Optional[str]
-        logprobs: Optional[Dict[str, Any]]
-
-    class ChunkChoice(TypedDict, total=False):
-        index: int
-        delta: Message
-        finish_reason: Optional[str]
-        logprobs: Optional[Dict[str, Any]]
-
-    class Completion(TypedDict, total=False):
-        id: str
-        object: str  # "chat.completion"
-        created: int  # Unix seconds
-        model: str
-        choices: List[Choice]
-        usage: Optional[Usage]
-        service_tier: Optional[str]
-        system_fingerprint: Optional[str]
-
-    class Chunk(TypedDict, total=False):
-        id: str
-        object: str  # "chat.completion.chunk"
-        created: int
-        model: str
-        choices: List[ChunkChoice]
-        usage: Optional[Usage]  # null but in the last chunk, whose choices are []
-        service_tier: Optional[str]
-        system_fingerprint: Optional[str]

@@ -16,9 +16,10 @@ from typing import Any, Callable, Dict, Mapping, Optional, Type
 from urllib.parse import quote
 
 from ..protocol.errors import APITimeoutError, PayloadError
-from ..protocol.payload import build_messages, kind_of
+from ..protocol.payload import build_messages
 from ..protocol.reply import Reply
 from ..protocol.url import quote_segment
+from ..protocol.wording import kind_of
 from .exchange import HttpResponse, Task, checked_options, noted
 from .objects import NOT_GIVEN, BaseModel, Omit, given, omit, plain
 from .parsing import completion_of, expect, parsed_completion

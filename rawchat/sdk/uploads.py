@@ -14,7 +14,7 @@ import os
 from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from ..protocol.errors import PayloadError
-from ..protocol.payload import cure_for, kind_of
+from ..protocol.wording import cure_for, kind_of
 from .exchange import HttpResponse
 
 

@@ -1,0 +1,169 @@
+"""A copy without the optional rooms: it imports, and does what a core is for; what is not there says so."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import module, rawchat
+from .test_floors import floors
+
+PACKAGE = Path(rawchat.__file__).resolve().parent
+NAME = "vendored_chat"  # not our own: a copy may have any name
+
+# What every program below begins with. -I hides the user's environment, -S the installed packages.
+START = f"""
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import {NAME} as chat
+from {NAME}.transport.memory import MemoryTransport, reply, sse
+
+DOCUMENT = {{
+    "id": "c1", "model": "gpt-4o-mini",
+    "choices": [{{"index": 0, "finish_reason": "stop", "message": {{"role": "assistant", "content": "Hello!"}}}}],
+    "usage": {{"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}},
+}}
+
+def client(*script, **options):
+    return chat.Client("sk-test-0123456789", "https://api.example/v1", transport=MemoryTransport(script), **options)
+
+def error_of(call):
+    try:
+        call()
+    except (chat.RawChatError, AttributeError) as error:
+        return error
+
+def tell(*values):
+    print(json.dumps(values))
+"""
+
+
+def copy_of(folder, *features):
+    """A copy with these features in `folder`, and what runs a program in it."""
+    for path in floors.copied(PACKAGE, features):
+        (folder / NAME / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PACKAGE / path, folder / NAME / path)
+
+    def run(program):
+        command = [sys.executable, "-I", "-S", "-W", "error", "-c", START + program, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    """The core and the scripted door; only that, none of the other features."""
+    return copy_of(tmp_path_factory.mktemp("copy"), "memory")
+
+
+PROGRAMS = [
+    ("chat, usage and cost", """
+r = client(DOCUMENT).chat("Hi")
+tell(r.text, r.usage.total_tokens, r.cost)""", ["Hello!", 1500, 0.00045]),
+    ("stream", """
+s = client(["Hel", "lo", "[DONE]"]).stream("Hi")
+tell(list(s), s.reply.text, s.reply.complete)""", [["Hel", "lo"], "Hello", True]),
+    ("send", """
+tell(client(DOCUMENT).send({"model": "m", "messages": []}).text)""", ["Hello!"]),
+    ("retries, with the wait of Retry-After", """
+c = client(reply(status=429, headers={"Retry-After": "3"}), DOCUMENT)
+tell(c.chat("Hi").attempts, c.transport.sleeps)""", [2, [3.0]]),
+    ("retries, where only a sentence says how long", """
+c = client(reply(status=429, body={"error": {"message": "Please try again in 7 s."}}), DOCUMENT)
+tell(c.chat("Hi").attempts, c.transport.sleeps[0] <= 0.5)""", [2, True]),
+    ("an error, without a hint", """
+e = error_of(lambda: client(reply(status=401, body={"error": {"message": "Incorrect API key"}})).chat("Hi"))
+tell(type(e).__name__, str(e), e.hint)""", ["AuthenticationError", "401 Unauthorized: Incorrect API key", ""]),
+    ("an error inside a stream", """
+s = client(["Hel", {"error": {"message": "no", "code": 529}}], max_retries=0).stream("Hi")
+e = error_of(lambda: list(s))
+tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
+    ("a stream that broke off", """
+s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
+e = error_of(lambda: list(s))
+tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
+    ("what JSON cannot hold", """
+tell(str(error_of(lambda: client().chat("Hi", seed={1}))))""", ["the payload cannot be written as JSON: Object of type set is not JSON serializable"]),
+    ("half a character in a URL", """
+tell(str(error_of(lambda: client().chat("Hi", extra_query={"a": chr(0xD800)}))))""", ['the query parameter "a" holds half a character, which UTF-8 cannot write']),
+    ("a name of the face that was left out", """
+tell(str(error_of(lambda: chat.ChatSession)))""", [f"ChatSession is not in this copy, which was made without {NAME}.session"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program, expected", [row[1:] for row in PROGRAMS], ids=[row[0] for row in PROGRAMS])
+def test_the_core_works_alone(core, program, expected):
+    """Chats, streams, tries again, explains, and says what a call cost."""
+    assert core(program) == expected
+
+
+LEFT_OUT = [
+    ("parse", 'client().parse("Hi", {"type": "object"})'),
+    ("embed", 'client().embed("Hi")'),
+    ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
+]
+
+
+@pytest.mark.parametrize("feature, call", LEFT_OUT, ids=[row[0] for row in LEFT_OUT])
+def test_a_method_whose_room_was_left_out_names_it(core, feature, call):
+    """The error is ours, says how to get the feature, and is an ImportError too."""
+    text = f"this copy was made without {feature}; make it again with `scripts/vendor --with {feature}`"
+    told = core(f"e = error_of(lambda: {call})\ntell(str(e), e.feature, isinstance(e, ImportError))")
+    assert told == [text, feature, True]
+
+
+def test_a_feature_asked_for_is_there(tmp_path):
+    """With what it needs, and the rest still absent."""
+    run = copy_of(tmp_path, "memory", "parse", "hints")
+    answer = {"choices": [{"index": 0, "message": {"content": '{"a": 1}'}, "finish_reason": "stop"}]}
+    assert run(f'tell(client({answer!r}).parse("Hi", {{"type": "object"}}).parsed)') == [{"a": 1}]
+    assert "/v1" in run('tell(error_of(lambda: client(reply(status=404)).chat("Hi")).hint)')[0]
+    assert not (tmp_path / NAME / "session.py").exists()
+
+
+@pytest.mark.parametrize("feature", [feature.name for feature in floors.OPTIONAL])
+def test_each_feature_can_be_imported_alone(tmp_path, feature):
+    """Its modules bring along what they need."""
+    run = copy_of(tmp_path, "memory", feature)
+    modules = next(row.modules for row in floors.OPTIONAL if row.name == feature)
+    names = [
+        path[:-3].replace("/", ".").replace(".__init__", "") for path in modules if not path.endswith("__main__.py")
+    ]
+    assert run(f"import importlib\nfor name in {names!r}: importlib.import_module('{NAME}.' + name)\ntell()") == []
+
+
+def test_every_module_has_its_place():
+    """In the core or in a feature: nothing is out of a copy's reach."""
+    everything = set(floors.copied(PACKAGE, [feature.name for feature in floors.OPTIONAL]))
+    assert set(floors.order()) - everything == set()
+
+
+def test_the_core_needs_nothing_optional_to_be_imported():
+    """Else `copied` would take it along, and the core would grow unseen."""
+    optional = {module for feature in floors.OPTIONAL for module in feature.modules}
+    assert optional.isdisjoint(floors.copied(PACKAGE))
+
+
+def test_the_features_named_in_the_code_are_those_of_the_list():
+    """`with optional("parse")` promises that --with parse brings it."""
+    named = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "optional":
+                named.add(node.args[0].value)
+    assert named == {row[0] for row in LEFT_OUT}
+    assert named <= {feature.name for feature in floors.OPTIONAL}
+
+
+def test_an_import_that_fails_for_another_reason_passes():
+    """A package that a feature needs is not ours to bring."""
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        with module("protocol.optional").optional("parse"):
+            import no_such_package  # noqa: F401
