@@ -49,6 +49,7 @@ class AsyncStream:
         self._handed_out = False
         self._over = False
         self._failed = False
+        self._text_only = False
         self._started_s = 0.0
         self._first_text_s: Optional[float] = None
 
@@ -81,11 +82,13 @@ class AsyncStream:
         assert self._call is not None
         self._response = response
         self._progress = StreamProgress(self._call, response.head)
+        self._progress.reader.text_only = self._text_only
 
     # The three ways to look at it.
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """The text of the first choice, piece by piece, never empty."""
+        self._look_at(text_only=True)
         try:
             while True:
                 pieces = await self._next_pieces()
@@ -102,6 +105,7 @@ class AsyncStream:
 
     async def chunks(self) -> AsyncIterator[Dict[str, Any]]:
         """The JSON of each chunk, as a dict."""
+        self._look_at(text_only=False)
         async for piece in self._pieces():
             if piece[1] is not None:
                 self._handed_out = True
@@ -109,6 +113,7 @@ class AsyncStream:
 
     async def events(self) -> AsyncIterator[Event]:
         """Each SSE event, with those that are no chunk: pings, `[DONE]`, and whatever else a server sends."""
+        self._look_at(text_only=True)
         async for piece in self._pieces():
             if piece[0] is not None:
                 self._handed_out = True
@@ -116,12 +121,18 @@ class AsyncStream:
 
     async def read(self) -> Reply:
         """Read to the end and give the whole reply."""
+        self._look_at(text_only=True)
         try:
             while await self._next_pieces():
                 pass
         finally:
             self._end()
         return self.reply
+
+    def _look_at(self, *, text_only: bool) -> None:
+        self._text_only = text_only
+        if self._progress is not None:
+            self._progress.reader.text_only = text_only
 
     # What is known of it, at any time.
 

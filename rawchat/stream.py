@@ -43,6 +43,7 @@ class Stream:
         self._handed_out = False
         self._over = False
         self._failed = False
+        self._text_only = False
         self._wake = threading.Event()
         self._started_s = time.monotonic()
         self._first_text_s: Optional[float] = None
@@ -58,11 +59,13 @@ class Stream:
         self._response = response
         self._progress = StreamProgress(self._call, response.head)
         self._reader = self._progress.reader
+        self._reader.text_only = self._text_only
 
     # The three ways to look at it.
 
     def __iter__(self) -> Iterator[str]:
         """The text of the first choice, piece by piece, never empty."""
+        self._look_at(text_only=True)
         for pieces in self._batches():
             for piece in pieces:
                 if piece[2]:
@@ -73,6 +76,7 @@ class Stream:
 
     def chunks(self) -> Iterator[Dict[str, Any]]:
         """The JSON of each chunk, as a dict."""
+        self._look_at(text_only=False)
         for pieces in self._batches():
             for piece in pieces:
                 if piece[1] is not None:
@@ -81,6 +85,7 @@ class Stream:
 
     def events(self) -> Iterator[Event]:
         """Each SSE event, with those that are no chunk: pings, `[DONE]`, and whatever else a server sends."""
+        self._look_at(text_only=True)
         for pieces in self._batches():
             for piece in pieces:
                 if piece[0] is not None:
@@ -89,9 +94,13 @@ class Stream:
 
     def read(self) -> Reply:
         """Read to the end and give the whole reply."""
+        self._look_at(text_only=True)
         for _ in self._batches():
             pass
         return self.reply
+
+    def _look_at(self, *, text_only: bool) -> None:
+        self._text_only = self._reader.text_only = text_only
 
     # What is known of it, at any time.
 

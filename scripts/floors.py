@@ -57,6 +57,7 @@ FLOORS = (
             "protocol/status.py",
             "protocol/reply.py",
             "protocol/chunks.py",
+            "protocol/frame.py",
             "protocol/answer.py",
             "protocol/durations.py",
             "protocol/rate_limits.py",

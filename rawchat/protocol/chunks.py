@@ -71,6 +71,11 @@ class ChunkAssembler:
                     shown += self._add_choice(choice, chunk)
         return shown
 
+    def add_text(self, text: str) -> str:
+        """As `add`, for more text of choice 0, which is known already, in a chunk that says nothing else."""
+        self._choices[0].content.append(text)
+        return self._joined(text) if self._high_half else text
+
     def flush(self) -> str:
         """At the end of the stream: the text that `add` still holds back, or "".
 

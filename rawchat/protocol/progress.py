@@ -35,7 +35,8 @@ class StreamProgress:
         self._head = head
         self._quiet_since_s: Optional[float] = None  # since when nothing but comments and pings has come
         self._finished_at_s: Optional[float] = None
-        self._limited = False  # whether the last read was given less time than the call's read timeout
+        # Whether there is a deadline, or the last read was given less time than the call's read timeout.
+        self._limited = call.limits.deadline_at_s is not None
 
     def take(self, data: bytes, now_s: float) -> List[Piece]:
         """The pieces that a read completes; b"" is the end of the body. `reader.error` is to be raised after them."""
@@ -45,7 +46,7 @@ class StreamProgress:
             self.over = True
             pieces += reader.close()
         # The last piece settles it nearly always, and costs next to nothing to look at.
-        elif (pieces and pieces[-1][1] is not None) or _brings_answer(pieces, reader):
+        elif (pieces and (pieces[-1][2] or pieces[-1][1] is not None)) or _brings_answer(pieces, reader):
             self._quiet_since_s = None
         elif self._quiet_since_s is None:
             self._quiet_since_s = now_s
@@ -53,12 +54,7 @@ class StreamProgress:
 
     def is_limited(self) -> bool:
         """Whether the next read must be given a time limit of its own (`limit_s`), or the call's will do."""
-        return (
-            self._limited
-            or self._call.limits.deadline_at_s is not None
-            or self._quiet_since_s is not None
-            or self.reader.finished
-        )
+        return self._limited or self._quiet_since_s is not None or self.reader.finished
 
     def limit_s(self, now_s: float) -> Optional[float]:
         """What deadline, idle time and the grace after the finish leave for the next read, in seconds; None: no limit.
@@ -74,7 +70,7 @@ class StreamProgress:
             self._finished_at_s = self._finished_at_s or now_s
             left_s = self._finished_at_s + FINISH_GRACE_S - now_s
             limit_s = _least(limit_s, left_s, "the server neither ended the stream nor said [DONE]")
-        self._limited = limit_s != limits.read_s
+        self._limited = limits.deadline_at_s is not None or limit_s != limits.read_s
         return limit_s
 
     def _idle_left_s(self, now_s: float) -> Optional[float]:
@@ -108,7 +104,7 @@ def _brings_answer(pieces: List[Piece], reader: StreamReader) -> bool:
     """Whether a read brought a chunk, whole or in part. Only that counts as life: comments and pings come from proxies
     that know nothing of the model.
     """
-    return reader.inside_answer or any(piece[1] is not None for piece in pieces)
+    return reader.inside_answer or any(piece[2] or piece[1] is not None for piece in pieces)
 
 
 def _least(limit_s: Optional[float], left_s: float, why: str) -> float:

@@ -1,0 +1,144 @@
+"""The quick way for a token gives what the long way gives: the same text, the same reply, the same errors."""
+
+import json
+import random
+
+import pytest
+
+from . import module
+from .test_chunks import ROWS, SURROGATES, text_chunk
+from .test_quirks import STREAMS
+
+answer = module("protocol.answer")
+Frame = module("protocol.frame").Frame
+
+
+def read(data, text_only):
+    """What a caller gets to see of a body, and how many chunks were parsed."""
+    reader = answer.StreamReader(200, {"content-type": "text/event-stream"})
+    reader.text_only = text_only
+    pieces = [*reader.feed(data), *reader.close()]
+    texts = [piece.text for piece in pieces if piece.text]
+    seen = texts, [piece.event for piece in pieces], reader.reply(), reader.complete, str(reader.error)
+    return seen, sum(piece.chunk is not None for piece in pieces)
+
+
+def events(chunks, ensure_ascii=True, separators=None):
+    texts = [json.dumps(chunk, ensure_ascii=ensure_ascii, separators=separators) for chunk in chunks]
+    return "".join(f"data: {text}\n\n" for text in [*texts, "[DONE]"]).encode("utf-8", "surrogatepass")
+
+
+def check(data):
+    quick, parsed = read(data, text_only=True)
+    assert quick == read(data, text_only=False)[0]
+    return parsed
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_real_streams_read_alike(name):
+    """Every stream that servers were seen to send."""
+    check(STREAMS[name][1])
+
+
+CHUNKS = {**ROWS, **SURROGATES}
+
+
+@pytest.mark.parametrize("compact", [None, (",", ":")], ids=["spaces", "compact"])
+@pytest.mark.parametrize("name", CHUNKS)
+def test_odd_chunks_among_plain_ones_read_alike(name, compact):
+    """A frame is learned before each odd chunk, and again behind it."""
+    parts = CHUNKS[name][0]
+    mixed = []
+    for part in parts:
+        mixed += [text_chunk("a"), text_chunk("b"), part, part, text_chunk("c"), text_chunk("d")]
+    check(events(mixed, separators=compact))
+
+
+PIECES = [" the", "a", "é", "\n", '"', "\\", "\u2028", "\ud83d", "\ude00", "\x7f", "content", '":"', "", "\t", "?", "}"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_answers_read_alike(seed):
+    """Odd texts, a few envelopes, two choices, an error now and then."""
+    dice = random.Random(seed)
+    beside = [{}, {"logprobs": None}, {"finish_reason": None}, {"logprobs": {"content": [{"token": "x"}]}}]
+    top = [
+        {},
+        {"usage": None},
+        {"usage": {"total_tokens": 3}},
+        {"obfuscation": "x7"},
+        {"model": "content"},
+        {"error": {"code": 1}},
+    ]
+    chunks = []
+    for _ in range(40):
+        envelope = dice.choice(top[:5] if dice.random() < 0.95 else top)
+        chunk = text_chunk("x", **dice.choice(beside))
+        for _ in range(dice.randrange(1, 8)):
+            text = "".join(dice.choice(PIECES) for _ in range(dice.randrange(3)))
+            choice = {**chunk["choices"][0], "index": int(dice.random() < 0.1), "delta": {"content": text}}
+            chunks.append({**chunk, "choices": [choice], **envelope})
+    check(events(chunks, ensure_ascii=dice.random() < 0.5 or seed < 5, separators=dice.choice([None, (",", ":")])))
+
+
+def test_a_token_that_repeats_the_envelope_is_not_parsed():
+    """Two chunks are: the one that was learned from, and the one with a quotation mark; the frame outlives it."""
+    texts = ["Hel", "lo", " wor", '"', "ld", "!"]
+    assert check(events([text_chunk(text) for text in texts])) == 2
+
+
+def test_envelopes_that_never_repeat_are_soon_left_alone():
+    """To learn costs as much as to parse; an envelope that then repeats after all is parsed each time."""
+    changing = [{**text_chunk("a"), "created": number} for number in range(9)]
+    assert check(events([*changing, *[text_chunk("b")] * 9])) == 18
+    assert check(events([*changing[:3], *[text_chunk("b")] * 9])) == 4
+
+
+LOOK_ALIKES = [
+    ("the text of a message beside the delta", '{"choices":[{"index":0,"message":{"content":"a"},"delta":{"content" :"a"}}]}'),
+    ("the same key at the top", '{"content":"a","choices":[{"index":0,"delta":{"content" :"a"}}]}'),
+    ("the same key in another object", '{"x":{"content":"a"},"choices":[{"index":0,"delta":{"content" :"a"}}]}'),
+    ("two choices", '{"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}'),
+    ("the second choice alone", '{"choices":[{"index":1,"delta":{"content":"a"}}]}'),
+    ("a finish beside it", '{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}'),
+    ("logprobs beside it", '{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[]}}]}'),
+    ("a role beside it", '{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}'),
+    ("an escaped text", '{"choices":[{"index":0,"delta":{"content":"\\u0061"}}]}'),
+    ("no text", '{"choices":[{"index":0,"delta":{"content":""}}]}'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [row[1] for row in LOOK_ALIKES], ids=[row[0] for row in LOOK_ALIKES])
+def test_what_is_no_frame_is_not_learned(data):
+    """Only a text that is all its chunk says, and stands where it is looked for."""
+    frame = Frame()
+    frame.learn(data, json.loads(data))
+    assert frame.text_in(data) == ""
+
+
+ENDS = [
+    ("another text", '"b"', "b"),
+    ("a longer one", '"hello, world"', "hello, world"),
+    ("letters of other scripts", '"語"', "語"),
+    ("a quotation mark inside, escaped", r'"\""', ""),
+    ("an escape", r'"\n"', ""),
+    ("the text ends early, and more follows", '"b","role":"x"', ""),
+    ("no text", '""', ""),
+    ("a control character, which JSON forbids", '"\x01"', ""),
+]
+
+
+@pytest.mark.parametrize("inside, text", [row[1:] for row in ENDS], ids=[row[0] for row in ENDS])
+def test_a_text_is_cut_out_where_it_is_whole(inside, text):
+    """Else the long way judges it."""
+    data = '{"choices":[{"index":0,"delta":{"content":"a"}}]}'
+    frame = Frame()
+    frame.learn(data, json.loads(data))
+    assert frame.text_in(data.replace('"a"', inside)) == text
+
+
+def test_the_two_ends_do_not_overlap():
+    """What is shorter than the frame is not in it."""
+    frame = Frame()
+    frame._before, frame._after = "abab", "abcd"
+    assert frame.text_in("ababcd") == ""
