@@ -22,7 +22,7 @@ from .client import hand_built, refuse_stream
 from .protocol.call import Call
 from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
 from .protocol.optional import optional
-from .protocol.payload import Messages, build_messages, build_payload
+from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
@@ -208,9 +208,7 @@ class AsyncClient:
     ) -> Reply:
         """Ask and wait for the whole answer; see `Client.chat`."""
         refuse_stream(parameters)
-        payload = build_payload(
-            build_messages(messages), model=model or self.model, parameters=parameters, extra_body=extra_body
-        )
+        payload = build_payload(messages, model=model or self.model, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
         return await self._sender.whole(lambda: self.settings.call("POST", "chat/completions", payload, options))
 
@@ -231,7 +229,7 @@ class AsyncClient:
         refuse_stream(parameters)
         asked = "stream_options" in parameters
         payload = build_payload(
-            build_messages(messages),
+            messages,
             model=model or self.model,
             stream=True,
             parameters=parameters if asked else {**parameters, "stream_options": {"include_usage": True}},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple,
 
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
 from .protocol.optional import optional
-from .protocol.payload import Messages, build_messages, build_payload
+from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
@@ -193,9 +193,7 @@ class Client:
         us or not, and None leaves one out. Raises PayloadError before sending, else an APIError.
         """
         refuse_stream(parameters)
-        payload = build_payload(
-            build_messages(messages), model=model or self.model, parameters=parameters, extra_body=extra_body
-        )
+        payload = build_payload(messages, model=model or self.model, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
         return self._sender.whole(self.settings.call("POST", "chat/completions", payload, options))
 
@@ -221,7 +219,7 @@ class Client:
         if ours:
             parameters["stream_options"] = {"include_usage": True}
         payload = build_payload(
-            build_messages(messages),
+            messages,
             model=model or self.model,
             stream=True,
             parameters=parameters,

@@ -19,7 +19,9 @@ per search or per image. Pure.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
+from collections.abc import Mapping  # typing's own takes four times as long in isinstance
+from functools import lru_cache
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import prices as published
 from .errors import UnknownPriceWarning
@@ -68,28 +70,26 @@ class TokenCounts(NamedTuple):
 
 # --- reading a usage object
 
-# Where servers put each count, the usual place first. The first positive one is it: some relays fill the usual place
-# with zeros. OpenAI's Responses API says input and output; the names without details are DeepSeek's ("hit"), Moonshot's
-# ("cached_tokens") and Anthropic's ("cache_...").
-_PLACES: Dict[str, Tuple[str, ...]] = {
-    "prompt": ("prompt_tokens", "input_tokens"),
-    "completion": ("completion_tokens", "output_tokens"),
-    "total": ("total_tokens",),
-    "cached": (
-        *("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
-        *("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"),
-    ),
-    "cache_write": (
-        *("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
-        "cache_creation_input_tokens",
-    ),
-    "reasoning": (
-        *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
-        "reasoning_tokens",
-    ),
-    "audio_in": ("prompt_tokens_details.audio_tokens", "input_tokens_details.audio_tokens"),
-    "audio_out": ("completion_tokens_details.audio_tokens", "output_tokens_details.audio_tokens"),
+# Where servers put each count, the usual place first ("outer.inner" is split here, once). The first positive one is it:
+# some relays fill the usual place with zeros. OpenAI's Responses API says input and output; the names without details
+# are DeepSeek's ("hit"), Moonshot's ("cached_tokens") and Anthropic's ("cache_...").
+_PLACES: Dict[str, List[Tuple[str, str]]] = {
+    name: [place.rpartition(".")[::2] for place in places.split()]
+    for name, places in {
+        "prompt": "prompt_tokens input_tokens",
+        "completion": "completion_tokens output_tokens",
+        "total": "total_tokens",
+        "cached": "prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
+        " prompt_cache_hit_tokens cached_tokens cache_read_input_tokens",
+        "cache_write": "prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens"
+        " cache_creation_input_tokens",
+        "reasoning": "completion_tokens_details.reasoning_tokens output_tokens_details.reasoning_tokens"
+        " reasoning_tokens",
+        "audio_in": "prompt_tokens_details.audio_tokens input_tokens_details.audio_tokens",
+        "audio_out": "completion_tokens_details.audio_tokens output_tokens_details.audio_tokens",
+    }.items()
 }
+_OUTER = sorted({outer for places in _PLACES.values() for outer, _ in places if outer})
 
 
 def read_usage(usage: Any) -> Optional[TokenCounts]:
@@ -98,12 +98,13 @@ def read_usage(usage: Any) -> Optional[TokenCounts]:
     None where nothing usable was reported: that is unknown, not zero. Zeros that were reported stay zeros. Floats are
     cut to whole tokens; negative numbers and nulls count as missing; a missing side is the total less the other.
     """
-    found = {name: _first_count(usage, *places) for name, places in _PLACES.items()}
+    objects = {"": usage, **{outer: field_of(usage, outer) for outer in _OUTER}}
+    found = {name: _first_count(objects, places) for name, places in _PLACES.items()}
     prompt, completion, total = found.pop("prompt"), found.pop("completion"), found.pop("total")
-    if prompt is not None and not _first_count(usage, "prompt_tokens"):
+    if prompt is not None and not _number(field_of(usage, "prompt_tokens")):
         # Anthropic's own `input_tokens` leaves the cache out; OpenAI's Responses API, under the same name, has it in.
-        prompt += _first_count(usage, "cache_read_input_tokens") or 0
-        prompt += _first_count(usage, "cache_creation_input_tokens") or 0
+        for name in ("cache_read_input_tokens", "cache_creation_input_tokens"):
+            prompt += int(_number(field_of(usage, name)) or 0)
     if prompt is None and completion is not None and total is not None:
         prompt = max(0, total - completion)
     if completion is None and prompt is not None:
@@ -139,8 +140,9 @@ def _reported_picodollars(usage: Any) -> Optional[int]:
 
 def field_of(thing: Any, name: str) -> Any:
     """A key of a mapping or an attribute of an object; None where there is none."""
-    # `dict` goes first for speed: the check for any Mapping takes several times as long.
-    return thing.get(name) if isinstance(thing, (dict, Mapping)) else getattr(thing, name, None)
+    # `dict` goes first for speed: the check for any Mapping takes many times as long.
+    is_mapping = isinstance(thing, dict) or (thing is not None and isinstance(thing, Mapping))
+    return thing.get(name) if is_mapping else getattr(thing, name, None)
 
 
 def _number(value: Any) -> Optional[float]:
@@ -150,13 +152,12 @@ def _number(value: Any) -> Optional[float]:
     return None
 
 
-def _first_count(usage: Any, *places: str) -> Optional[int]:
+def _first_count(objects: Mapping[str, Any], places: List[Tuple[str, str]]) -> Optional[int]:
     """The first positive count at these places; 0 if a zero was all there was; None if there was nothing."""
     best: Optional[int] = None
-    for place in places:
-        outer, dot, inner = place.rpartition(".")
-        value = field_of(field_of(usage, outer) if dot else usage, inner)
-        number = _number(value)
+    for outer, inner in places:
+        around = objects[outer]
+        number = None if around is None else _number(field_of(around, inner))
         if number:
             return int(number)
         best = best if number is None else 0
@@ -191,17 +192,15 @@ def resolve(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[A
     return None
 
 
-def _candidates(name: str) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _candidates(name: str) -> Tuple[str, ...]:
     """Names to look up, the nearest first."""
-    yield name
-    yield (lower := name.lower())
+    lower = name.lower()
     bare = re.sub(_ROUTE, "", lower)
     if bare.startswith("ft:"):
         bare = "ft:" + bare.split(":")[1]
-    yield bare
-    yield published.ALIASES.get(bare, bare)
-    yield (undated := re.sub(_DATED, "", bare))
-    yield published.ALIASES.get(undated, undated)
+    undated = re.sub(_DATED, "", bare)
+    return name, lower, bare, published.ALIASES.get(bare, bare), undated, published.ALIASES.get(undated, undated)
 
 
 def price_of(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[Aliases] = None) -> Optional[Price]:
@@ -235,12 +234,15 @@ def rates_of(price: Price, service_tier: Any, prompt_tokens: int) -> Tuple[int, 
     if price.long_context and prompt_tokens > price.long_context[0]:
         factor_in *= price.long_context[1]
         factor_out *= price.long_context[2]
-    in_usd, out_usd = price.input_per_mtok, price.output_per_mtok
-    input_kinds = (in_usd, price.cached_input_per_mtok, price.cache_write_per_mtok, price.audio_input_per_mtok)
-    output_kinds = (out_usd, price.audio_output_per_mtok, price.reasoning_per_mtok)
+    plain_in = round(price.input_per_mtok * factor_in * _PICO_PER_TOKEN)
+    plain_out = round(price.output_per_mtok * factor_out * _PICO_PER_TOKEN)
+    of_input = (price.cached_input_per_mtok, price.cache_write_per_mtok, price.audio_input_per_mtok)
+    of_output = (price.audio_output_per_mtok, price.reasoning_per_mtok)
     return (
-        *(round((in_usd if usd is None else usd) * factor_in * _PICO_PER_TOKEN) for usd in input_kinds),
-        *(round((out_usd if usd is None else usd) * factor_out * _PICO_PER_TOKEN) for usd in output_kinds),
+        plain_in,
+        *[plain_in if usd is None else round(usd * factor_in * _PICO_PER_TOKEN) for usd in of_input],
+        plain_out,
+        *[plain_out if usd is None else round(usd * factor_out * _PICO_PER_TOKEN) for usd in of_output],
     )
 
 

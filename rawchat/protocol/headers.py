@@ -13,7 +13,8 @@ never shown. Host and framing are the transport's. Pure. Headers are RFC 9110 se
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Iterable, Mapping, Sequence  # typing's own take four times as long in isinstance
+from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 
 from .errors import PayloadError
 from .wording import cut_short, kind_of, quoted

@@ -13,7 +13,8 @@ API page: "Create chat completion". JSON is RFC 8259.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+from collections.abc import Iterable, Mapping  # typing's own take four times as long in isinstance
+from typing import Any, Dict, List, Optional, Union
 
 from .errors import PayloadError
 from .wording import cure_for, kind_of

@@ -326,7 +326,7 @@ def tell_head(error: errors.APIError, status: int, headers: Mapping[str, str]) -
 
 def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
     """The server's name for this request, from the first header of `_REQUEST_ID_HEADERS` that has one."""
-    head = Headers(headers)
+    head = headers if isinstance(headers, Headers) else Headers(headers)
     for name in _REQUEST_ID_HEADERS:
         value = head.get(name, "").strip()
         if value:

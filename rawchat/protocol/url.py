@@ -11,6 +11,7 @@ Adds no /v1 of its own, and looks nothing up. Pure. URLs are RFC 3986.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Iterator, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
@@ -62,6 +63,11 @@ def split_base(base_url: str) -> Tuple[str, str]:
         got = "a blank text" if isinstance(base_url, str) else kind_of(base_url)
         raise _bad_url(f'must be a text such as "https://api.openai.com/v1", got {got}')
     text = base_url.strip()
+    return _split_text(text)
+
+
+@lru_cache(maxsize=64)  # a client asks for the same few URLs again and again
+def _split_text(text: str) -> Tuple[str, str]:
     _check_url(text)
     try:
         parts = urlsplit(text)
