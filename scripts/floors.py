@@ -245,8 +245,8 @@ OPTIONAL = (
     ),
     Feature(
         "rate_limits",
-        "waits that a server states in its body or in rate-limit headers, and rate_limits()",
-        ("protocol/rate_limits.py",),
+        "waits that a server states otherwise than in seconds in Retry-After, and rate_limits()",
+        ("protocol/durations.py", "protocol/rate_limits.py"),
     ),
     Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
     Feature("azure", "Client.azure, for deployment URLs", ("azure.py",)),

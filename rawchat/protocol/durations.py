@@ -1,6 +1,5 @@
-"""Reads numbers, durations and dates as servers write them into headers and sentences.
+"""Reads durations and dates as servers write them into headers and sentences.
 
-    Retry-After: 30                                 30.0
     x-ratelimit-reset-tokens: 2m59.56s              179.56
     "Please try again in 120 ms"                    0.12
     Retry-After: Tue, 14 Nov 2023 22:13:50 GMT      1700000030.0, Unix time
@@ -13,8 +12,9 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-# All but the first are compiled at first use, by `re` itself: only failed calls need them, and imports stay quick.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+from .wire import parse_number
+
+# Patterns are text, compiled at first use by `re` itself.
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WORDS = {
     "millisecond": "ms",
@@ -31,6 +31,20 @@ _FIGURE = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 SPAN = rf"{_FIGURE}\s*{_UNIT}(?:(?:\s*,|\s+and\b)?\s*{_FIGURE}\s*{_UNIT})*"
 _PART = rf"(?i)({_FIGURE})\s*({_UNIT})"
 _DURATION = rf"(?i){SPAN}"
+
+
+def parse_wait_s(value: str, now_s: float) -> Optional[float]:
+    """Seconds in a Retry-After that is no plain number: a duration, a date, or several numbers."""
+    seconds = parse_duration_s(value)
+    if seconds is not None:
+        return seconds
+    at_s = parse_date_s(value, now_s)
+    if at_s is not None:
+        return at_s - now_s
+    # A proxy and the server behind it each added one: "5, 7". The longer wait satisfies both.
+    numbers = [parse_number(part) for part in value.split(",")]
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None
 
 
 def parse_duration_s(text: str) -> Optional[float]:
@@ -53,12 +67,6 @@ def _unit_s(unit: str) -> float:
         unit = unit.rstrip("s")
         unit = _WORDS.get(unit, unit[0])  # "day" -> "d"
     return _UNITS_S[unit]
-
-
-def parse_number(text: str) -> Optional[float]:
-    """A plain decimal number; "nan", "inf" and "1_000" are none, though float() takes them."""
-    text = text.strip()
-    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 _MONTHS = {

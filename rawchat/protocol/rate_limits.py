@@ -13,9 +13,9 @@ import math
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from .durations import SPAN, parse_date_s, parse_duration_s, parse_number
+from .durations import SPAN, parse_date_s, parse_duration_s
 from .problem import read_error
-from .wire import Headers
+from .wire import Headers, parse_number
 
 Told = Tuple[float, str]  # seconds to wait, and where that was said
 

@@ -15,11 +15,10 @@ from __future__ import annotations
 import math
 from typing import Any, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from .durations import parse_date_s, parse_duration_s, parse_number
 from .errors import APIError
 from .problem import find_error, parse_body
 from .status import Verdict, classify, error_from, kind_words
-from .wire import Headers
+from .wire import Headers, parse_number
 
 
 class RetryPolicy(NamedTuple):
@@ -184,19 +183,17 @@ def _retry_after(head: Headers, now_s: float) -> Iterator[RetryHint]:
         milliseconds = parse_number(head.get(name, ""))
         if milliseconds is not None:
             yield RetryHint(milliseconds / 1000, name)
-    seconds = _retry_after_s(head.get("retry-after", ""), now_s)
+    text = head.get("retry-after", "")
+    seconds = parse_number(text)
+    if seconds is None:
+        seconds = _wait_in_words_s(text, now_s)
     if seconds is not None:
         yield RetryHint(seconds, "retry-after")
 
 
-def _retry_after_s(value: str, now_s: float) -> Optional[float]:
-    seconds = parse_duration_s(value)
-    if seconds is not None:
-        return seconds
-    at_s = parse_date_s(value, now_s)
-    if at_s is not None:
-        return at_s - now_s
-    # A proxy and the server behind it each added one: "5, 7". The longer wait satisfies both.
-    numbers = [parse_number(part) for part in value.split(",")]
-    known = [number for number in numbers if number is not None]
-    return max(known) if known and len(known) == len(numbers) else None
+def _wait_in_words_s(text: str, now_s: float) -> Optional[float]:
+    try:
+        from .durations import parse_wait_s
+    except ImportError:  # a copy without rate_limits reads seconds only
+        return None
+    return parse_wait_s(text, now_s)

@@ -17,6 +17,7 @@ takes one WireEvent; what it raises reaches the caller. Pure: the times are argu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping  # typing's own take four times as long in isinstance
 from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
@@ -25,6 +26,9 @@ HeaderPairs = Tuple[Tuple[str, str], ...]
 # The header with which a cache on this side marks an answer it had kept: nothing was sent, so nothing is to be paid.
 # Not X-Cache, which proxies and CDNs on the way set as they like.
 KEPT_HEADER = ("X-Client-Cache", "hit")
+
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 class Headers(Mapping[str, str]):
@@ -66,6 +70,12 @@ class Headers(Mapping[str, str]):
         from .redact import redact_headers
 
         return f"Headers({redact_headers(self.pairs)!r})"
+
+
+def parse_number(text: str) -> Optional[float]:
+    """A plain decimal number; "nan", "inf" and "1_000" are none, though float() takes them."""
+    text = text.strip()
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def is_kept(headers: Optional[Mapping[str, str]]) -> bool:
