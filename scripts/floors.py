@@ -54,6 +54,7 @@ FLOORS = (
             "protocol/headers.py",
             "protocol/problem.py",
             "protocol/hints.py",
+            "protocol/inside.py",
             "protocol/status.py",
             "protocol/reply.py",
             "protocol/chunks.py",
@@ -235,9 +236,10 @@ def _all_of(name: str) -> Tuple[str, ...]:
 
 # All that is no part of the core: a client that chats, streams, sends, retries, explains errors and says what a call
 # cost. The core reaches these modules by imports inside functions alone: those of a method through
-# protocol/optional.py, which names the feature that is missing; the others (hints, rate_limits, cures) do without.
+# protocol/optional.py, which names the feature that is missing; the others (hints, inside, cures, rate_limits) do without.
 OPTIONAL = (
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
+    Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
         "cures",
         "PayloadErrors say where in a payload the flaw is, and what to do",

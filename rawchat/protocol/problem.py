@@ -28,6 +28,9 @@ _MESSAGE_KEYS = (
 )
 _NO_SENTENCES = frozenset({*_MESSAGE_KEYS, "code", "type", "param", "object"})
 
+# MiniMax reports an empty account as a 500. It stays a server error, as the status has it, but is not tried again.
+BROKE = r"(?i)\binsufficient[ _](?:balance|credits?|funds)\b"
+
 
 class Said(NamedTuple):
     """What a server said about an error, as far as it can be found. The message is as long as it came: see `short`."""

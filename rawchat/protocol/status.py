@@ -17,7 +17,7 @@ import re
 from typing import Any, Dict, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from . import errors
-from .problem import Said, find_error, parse_body, read_error, short
+from .problem import BROKE, Said, find_error, parse_body, read_error, short
 from .wire import Headers
 
 
@@ -153,57 +153,6 @@ _OVERRIDES = (
     Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
     Override(429, frozenset({"3040"}), "overloaded"),  # Workers AI: no data centre with capacity left
 )
-# MiniMax reports an empty account as a 500. It stays a server error, as the status has it, but is not tried again.
-_BROKE = r"(?i)\binsufficient[ _](?:balance|credits?|funds)\b"
-
-# What servers call things where no status speaks: `code` or `type` of an error inside a 200, without case, "_" and "-".
-_WORDS: Dict[str, str] = {
-    word.replace("_", ""): kind
-    for kind, words in {
-        "auth": "authentication authentication_error invalid_api_key unauthorized unauthenticated incorrect_api_key",
-        "bad_request": "invalid_request invalid_request_error bad_request bad_request_error validation validation_error"
-        " invalid_argument failed_precondition context_length_exceeded exceed_context_size_error content_filter",
-        "not_found": "not_found not_found_error model_not_found model_not_found_error deployment_not_found",
-        "overloaded": "overloaded overloaded_error unavailable service_unavailable service_unavailable_error"
-        " server_is_overloaded engine_overloaded engine_overloaded_error",
-        "permission": "permission_error permission_denied permission_denied_error forbidden",
-        "quota": "insufficient_balance insufficient_credits payment_required",
-        "rate_limit": "rate_limit rate_limited rate_limit_error rate_limit_exceeded too_many_requests"
-        " resource_exhausted",
-        "server": "server_error api_error internal internal_error internal_server_error generation"
-        " incomplete_generation upstream_error bad_gateway",
-        "timeout": "timeout timeout_error request_timeout deadline_exceeded gateway_timeout",
-        "unprocessable": "unprocessable_entity unprocessable_entity_error",
-    }.items()
-    for word in words.split()
-}
-# MiniMax puts its own codes into a 200: platform.minimax.io, API reference, "Error Codes".
-_BASE_RESP: Dict[str, str] = {
-    "1000": "server",
-    "1001": "timeout",
-    "1002": "rate_limit",
-    "1004": "auth",
-    "1008": "quota",
-    "1013": "server",
-    "1024": "server",
-    "1026": "bad_request",
-    "1027": "bad_request",
-    "1033": "server",
-    "1039": "rate_limit",
-    "2013": "bad_request",
-    "2049": "auth",
-    "2056": "quota",
-}
-# Errors inside a 200 that have neither code nor type: only the sentence is left to go by.
-_SENTENCES = (
-    (r"(?i)^unexpected endpoint", "not_found"),  # LM Studio, a wrong path
-    (r"(?i)^input validation error", "bad_request"),  # TGI
-    (r"(?i)\b(?:incorrect|invalid) api key\b", "auth"),
-    (r"(?i)\brate limit (?:reached|exceeded)\b|\btoo many requests\b", "rate_limit"),
-    (r"(?i)\boverloaded\b", "overloaded"),
-    (_BROKE, "quota"),
-)
-
 # Where servers put the name under which their support desk finds a request; the first that is there counts.
 _REQUEST_ID_HEADERS = (
     "x-request-id",  # OpenAI, Azure, Groq, vLLM
@@ -367,7 +316,7 @@ def _retry(status: int, kind: str, words: str, head: Headers) -> Tuple[bool, str
             wish == "true",
             f"{label}: the server {'asks for' if wish == 'true' else 'forbids'} a retry (x-should-retry)",
         )
-    if status >= 500 and re.search(_BROKE, words):
+    if status >= 500 and re.search(BROKE, words):
         return False, f"{label}: fatal, the account is empty"
     return KINDS[kind].retry, label if KINDS[kind].retry else f"{label}: fatal"
 
@@ -416,15 +365,10 @@ def _http_code(error: Any, said: Said) -> int:
 
 
 def _kind_inside(error: Any, said: Said, number: int) -> str:
-    if isinstance(error, dict) and "status_msg" in error:
-        return _BASE_RESP.get(said.code or "", "stream_error")
-    if number:
+    if number and not (isinstance(error, dict) and "status_msg" in error):  # MiniMax has numbers of its own
         return _status(number).kind
-    for name in (said.code, said.type):
-        kind = _WORDS.get(re.sub(r"[_\-\s]", "", name or "").lower())
-        if kind:
-            return kind
-    for pattern, kind in _SENTENCES:
-        if re.search(pattern, said.message):
-            return kind
-    return "stream_error"
+    try:
+        from .inside import kind_by_words
+    except ImportError:  # a copy without it tries again, as after any passing failure
+        return "stream_error"
+    return kind_by_words(error, said)
