@@ -3,8 +3,8 @@
     messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
              -> sse / chunks -> Reply -> CostTracker
 
-Every method here is a few lines: what to send is made in `protocol/payload.py`, the way there and back is
-`sender.py`'s, and what an answer means is decided in `protocol/`. Parses nothing itself, and prints nothing.
+What to send is made in `protocol/payload.py`, the way there and back is `sender.py`'s, and what an answer means is
+decided in `protocol/`.
 """
 
 from __future__ import annotations
@@ -245,10 +245,9 @@ class Client:
         """Ask for an answer of one form; `reply.parsed` is the value (API reference: "Structured outputs").
 
         The form is a dataclass, TypedDict, NamedTuple, Enum, Literal, Union, a list of those, a pydantic model, a JSON
-        schema as a dict, or what `format_of` makes of one. Parameters and options are chat()'s. `parsed` is None where
-        the model called tools instead of answering. Raises as chat() does, and for an answer that has no such value
-        SchemaMismatch (with the path), RefusalError, LengthFinishReasonError, ContentFilterFinishReasonError, each
-        with `.reply`.
+        schema as a dict, or what `format_of` makes of one. `parsed` is None where the model called tools instead.
+        Raises as chat() does, and for an answer that has no such value SchemaMismatch (with the path), RefusalError,
+        LengthFinishReasonError or ContentFilterFinishReasonError, each with `.reply`.
         """
         with optional("parse"):
             from .protocol.parse import form_of, parsed_value
@@ -270,12 +269,12 @@ class Client:
     ) -> Embeddings:
         """The vectors of texts (or of lists of tokens), in their order (API reference: "Create embeddings").
 
-        One text gives a list of one. More than a server takes at once goes out in several requests, of at most
-        `batch_size` texts, and `deadline` bounds them all. Asks for base64, which a server that can't do may refuse or
-        ignore. `options` are those of chat(); any other name is a parameter and goes into the body.
+        More than a server takes at once goes out in several requests, of at most `batch_size` texts, and `deadline`
+        bounds them all. Asks for base64, which a server that can't do may refuse or ignore. `options` are those of
+        chat(); any other name is a parameter and goes into the body.
 
-        Raises PayloadError before sending, InvalidResponseError where the vectors are not one for each text, else as
-        chat(); what earlier requests had brought is then in the error's `reply`.
+        Raises InvalidResponseError where the vectors are not one for each text, else as chat(); what earlier requests
+        had brought is then in the error's `reply`.
         """
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan

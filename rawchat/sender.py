@@ -5,7 +5,7 @@
     send -> 401                              raised at once
 
 Every decision is made below, in `protocol/call.py`; what is left here is the order of steps, the clock and the dice.
-The async client has a loop of its own with the same steps. Parses nothing, prints nothing.
+The async client has a loop of its own with the same steps.
 """
 
 from __future__ import annotations

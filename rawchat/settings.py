@@ -1,13 +1,12 @@
-"""What a client is set up with: key, base_url, headers, limits; read once, checked at the door, shared by sync and
-async.
+"""What a client is set up with: key, base_url, headers, limits. Read once, checked at the door.
 
     Settings.read(api_key=None, base_url=None, ...)      arguments first, then OPENAI_API_KEY, OPENAI_BASE_URL,
                                                          OPENAI_ORG_ID, OPENAI_PROJECT_ID; a blank variable counts as
                                                          unset
     settings.call("POST", "chat/completions", payload, options)   -> Call, ready to be driven by a loop
 
-The environment is read here and nowhere else, when a client is made and never at import. Opens no connection. A key
-may be a callable: it is asked before each attempt, so that a retry can carry a fresh token.
+The environment is read when a client is made, never at import. A key may be a callable: it is asked before each
+attempt, so that a retry can carry a fresh token.
 """
 
 from __future__ import annotations

@@ -236,7 +236,8 @@ def _all_of(name: str) -> Tuple[str, ...]:
 
 # All that is no part of the core: a client that chats, streams, sends, retries, explains errors and says what a call
 # cost. The core reaches these modules by imports inside functions alone: those of a method through
-# protocol/optional.py, which names the feature that is missing; the others (hints, inside, cures, rate_limits) do without.
+# protocol/optional.py, which names the feature that is missing; for the others (hints, inside, cures, rate_limits) it
+# does without.
 OPTIONAL = (
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),

@@ -6,9 +6,8 @@ Two ways in. `read_answer` takes a whole body; `StreamReader` takes the pieces o
     data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Sal"}}]}\n\n      an event of a stream
     data: [DONE]\n\n                                                             its end
 
-Servers answer one where the other was asked, put errors inside a 200, and end streams early; all of it is judged
-here, once, for the sync and the async client alike. A stream is complete when `[DONE]` or a non-empty finish_reason
-was seen, and never otherwise. Does no I/O, and decides nothing about trying again.
+Servers answer one where the other was asked, put errors inside a 200, and end streams early: all of it is judged here.
+A stream is complete when `[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def read_answer(
 
     `required` names the key that must hold a list: "choices" (which must not be empty) for completions, "data" for
     models and embeddings, "" for an endpoint whose shape is not judged. Raises InvalidResponseError, or the error
-    that the body carries; both with status, headers, request id and body.
+    that the body carries.
     """
     text = _without_margin(body).decode("utf-8", "replace")
     facts: Dict[str, Any] = {"status": status, "headers": headers, "attempts": attempts}
@@ -63,7 +62,7 @@ def read_answer(
 
 
 def read_stream(status: int, headers: Mapping[str, str], body: bytes, *, attempts: int = 1) -> Reply:
-    """The Reply of an event stream that is already here, whole. Raises as StreamReader does."""
+    """The Reply of an event stream that is already here, whole."""
     reader = StreamReader(status, headers, attempts=attempts)
     reader.feed(body)
     reader.close()

@@ -4,8 +4,8 @@
     attempt 2   400 about stream_options   -> Wait(0.0, "... without stream_options"), where that option was our idea
     attempt 3   200                        -> done
 
-One object a call, driven by the loops of the sync and the async client, so that both decide alike. Holds no socket,
-reads no clock, throws no dice: times and dice are arguments. `now_s` is monotonic, `unix_s` is wall time.
+One object a call, driven by the loops of the sync and the async client, so that both decide alike. Clock and dice are
+arguments: `now_s` is monotonic, `unix_s` is wall time. Pure.
 """
 
 from __future__ import annotations
@@ -151,16 +151,9 @@ class Call:
         return self.limits.bounded(self.limits.connect_s, now_s), self.limits.bounded(self.limits.read_s, now_s)
 
     def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
-        """The error for an answer that is not a success, with everything the server said about trying again."""
-        return status_error(
-            head.status,
-            head.headers,
-            body,
-            unix_s=unix_s,
-            attempts=self.attempt,
-            url=self.url,
-            secrets=self._secrets(),
-        )
+        """See `retry.status_error`."""
+        facts: Dict[str, Any] = {"attempts": self.attempt, "url": self.url, "secrets": self._secrets()}
+        return status_error(head.status, head.headers, body, unix_s=unix_s, **facts)
 
     def after(self, error: APIError, *, now_s: float, unix_s: float, dice: float) -> Optional[Wait]:
         """The wait before another attempt, or None: then `error` is the caller's, and says why it is the last.

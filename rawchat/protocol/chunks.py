@@ -1,4 +1,4 @@
-"""ChunkAssembler: the chunks of a stream in, the Reply that the same call would have brought without streaming out.
+"""The chunks of a stream in, the Reply that the same call would have brought without streaming out.
 
     {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[
      {"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
@@ -18,8 +18,7 @@ be missing, null, empty, repeated or of another type, and these rules hold:
     of a tool call   found by (index, id), see `_Calls`; a name is set, not appended; arguments may be an object
     `message`        in place of a delta holds all the text so far: only what is new in it is added
 
-What is not done here: decoding events, finding errors in a chunk, deciding whether the stream was whole (`finished`
-tells what the chunks say). Chunks are not kept. Pure.
+Finds no errors, and does not decide whether the stream was whole. Chunks are not kept. Pure.
 """
 
 from __future__ import annotations

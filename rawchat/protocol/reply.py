@@ -11,12 +11,10 @@
 Nothing is converted before it is asked for: an inner dict becomes readable by attribute when an attribute first leads
 to it, and takes the place of the plain one, so that `reply["usage"] is reply.usage` from then on.
 
-Three things to know. Names of dict methods (`items`, `keys`, `values`, `get`, `copy`, `pop`, `update`, `clear`) stay
-dict methods, and names of ours win over the JSON's (`reply.cost` is ours, `reply["cost"]` the server's). A well-known
-optional field of the API reads as None where the server left it out; any other missing name is an AttributeError that
-lists what is there. Fields are set in the dict form only.
-
-What is not done here: judging whether the JSON is a completion, joining chunks, reckoning costs. Pure.
+Names of dict methods (`items`, `get`, `copy`, ...) stay dict methods, and names of ours win over the JSON's
+(`reply.cost` is ours, `reply["cost"]` the server's). A well-known optional field of the API reads as None where the
+server left it out; any other missing name is an AttributeError that lists what is there. Fields are set in the dict
+form only. Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
@@ -96,9 +94,8 @@ def readable_by_attribute(value: Any, name: str = "") -> Any:
 
 
 class Reply(Fields):
-    """One completion. Made from its decoded JSON: `Reply(document)`; a shallow copy, so it costs next to nothing.
-
-    Any JSON object will do (the models list is a Reply, too); the properties then say "", [] or None.
+    """One completion, a shallow copy of its decoded JSON. Of any other JSON object (a list of models) the properties
+    say "", [] or None.
 
     request_id      from the response headers, or None
     attempts        how many times the request was sent
@@ -140,11 +137,10 @@ class Reply(Fields):
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking where the server shows it, under whichever name; "" where not.
+        """The model's thinking where the server shows it; "" where not. Tags such as <think> in the text stay there.
 
         `reasoning_content` (DeepSeek, SGLang, GLM), `reasoning` (OpenRouter, vLLM, Ollama), or parts of the content of
         the type "thinking" (Mistral). Servers that send it under two names send the same: one of them is read.
-        Tags such as <think> inside the text stay in the text.
         """
         message = self._message()
         for name in _REASONING:

@@ -9,7 +9,7 @@
 
 A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028, U+2029 and U+0085 stand raw in the
 JSON of many servers and belong to it. The text is UTF-8 whatever Content-Type says, and a byte that is no UTF-8 becomes
-U+FFFD. One byte order mark at the very start is dropped. A `data:` line without a value makes an event with empty data.
+U+FFFD. One byte order mark at the very start is dropped.
 
 Two leniencies, both for servers that are out there:
 
@@ -20,8 +20,7 @@ Two leniencies, both for servers that are out there:
   `data: {"error": {...}}`. To the standard that is an unknown field. An event with such a field and without data is
   given out as `Event(data=..., event="error")`.
 
-What is not done here: reading sockets, parsing the JSON of events (but for the one question at the end of the body),
-knowing what `[DONE]` means to a conversation, reconnecting.
+Does not parse the JSON of events, but for the one question at the end of the body. Pure.
 """
 
 from __future__ import annotations

@@ -75,64 +75,65 @@ KINDS: Dict[str, Kind] = {
 
 
 class Status(NamedTuple):
+    """A row of `STATUSES`. `error` is None where it is that of the kind."""
+
     phrase: str
     kind: str
-    error: Type[errors.APIError]
+    error: Optional[Type[errors.APIError]] = None
 
 
+_PLAIN = errors.APIStatusError  # for a status that has no class of its own
 # Classes as the SDK has them (openai-python _client.py, _make_status_error); 413 and 402 have a better one than its
 # bare APIStatusError. What is not listed goes by its hundred, below.
 STATUSES: Dict[int, Status] = {
-    400: Status("Bad Request", "bad_request", errors.BadRequestError),
-    401: Status("Unauthorized", "auth", errors.AuthenticationError),
-    402: Status("Payment Required", "quota", errors.QuotaExceededError),
-    403: Status("Forbidden", "permission", errors.PermissionDeniedError),
-    404: Status("Not Found", "not_found", errors.NotFoundError),
-    405: Status("Method Not Allowed", "bad_request", errors.APIStatusError),
-    408: Status("Request Timeout", "timeout", errors.APIStatusError),
-    409: Status("Conflict", "conflict", errors.ConflictError),
-    410: Status("Gone", "not_found", errors.APIStatusError),
-    413: Status("Content Too Large", "bad_request", errors.BadRequestError),
-    415: Status("Unsupported Media Type", "bad_request", errors.APIStatusError),
-    422: Status("Unprocessable Content", "unprocessable", errors.UnprocessableEntityError),
-    424: Status("Failed Dependency", "bad_request", errors.APIStatusError),
-    425: Status(
-        "Too Early", "server", errors.APIStatusError
-    ),  # CDNs with TLS early data: the next attempt is not early
-    429: Status("Too Many Requests", "rate_limit", errors.RateLimitError),
-    431: Status("Request Header Fields Too Large", "bad_request", errors.APIStatusError),
-    451: Status("Unavailable For Legal Reasons", "permission", errors.APIStatusError),
-    498: Status("Capacity Exceeded", "overloaded", errors.APIStatusError),  # Groq, flex tier
-    499: Status("Client Closed Request", "bad_request", errors.APIStatusError),  # nginx
-    500: Status("Internal Server Error", "server", errors.InternalServerError),
-    501: Status("Not Implemented", "server", errors.InternalServerError),
-    502: Status("Bad Gateway", "server", errors.InternalServerError),
-    503: Status("Service Unavailable", "overloaded", errors.InternalServerError),
-    504: Status("Gateway Timeout", "timeout", errors.InternalServerError),
-    520: Status("Web Server Returned an Unknown Error", "server", errors.InternalServerError),  # 52x: Cloudflare
-    521: Status("Web Server Is Down", "server", errors.InternalServerError),
-    522: Status("Connection Timed Out", "server", errors.InternalServerError),
-    523: Status("Origin Is Unreachable", "server", errors.InternalServerError),
-    524: Status("A Timeout Occurred", "server", errors.InternalServerError),
-    529: Status("Overloaded", "overloaded", errors.InternalServerError),  # Anthropic
-    200: Status("OK", "ok", errors.APIError),
-    201: Status("Created", "ok", errors.APIError),
-    202: Status("Accepted", "ok", errors.APIError),
-    204: Status("No Content", "ok", errors.APIError),
-    301: Status("Moved Permanently", "redirect", errors.APIStatusError),
-    302: Status("Found", "redirect", errors.APIStatusError),
-    303: Status("See Other", "redirect", errors.APIStatusError),
-    304: Status("Not Modified", "redirect", errors.APIStatusError),
-    307: Status("Temporary Redirect", "redirect", errors.APIStatusError),
-    308: Status("Permanent Redirect", "redirect", errors.APIStatusError),
+    200: Status("OK", "ok"),
+    201: Status("Created", "ok"),
+    202: Status("Accepted", "ok"),
+    204: Status("No Content", "ok"),
+    301: Status("Moved Permanently", "redirect"),
+    302: Status("Found", "redirect"),
+    303: Status("See Other", "redirect"),
+    304: Status("Not Modified", "redirect"),
+    307: Status("Temporary Redirect", "redirect"),
+    308: Status("Permanent Redirect", "redirect"),
+    400: Status("Bad Request", "bad_request"),
+    401: Status("Unauthorized", "auth"),
+    402: Status("Payment Required", "quota"),
+    403: Status("Forbidden", "permission"),
+    404: Status("Not Found", "not_found"),
+    405: Status("Method Not Allowed", "bad_request", _PLAIN),
+    408: Status("Request Timeout", "timeout", _PLAIN),
+    409: Status("Conflict", "conflict"),
+    410: Status("Gone", "not_found", _PLAIN),
+    413: Status("Content Too Large", "bad_request"),
+    415: Status("Unsupported Media Type", "bad_request", _PLAIN),
+    422: Status("Unprocessable Content", "unprocessable"),
+    424: Status("Failed Dependency", "bad_request", _PLAIN),
+    425: Status("Too Early", "server", _PLAIN),  # CDNs with TLS early data: the next attempt is not early
+    429: Status("Too Many Requests", "rate_limit"),
+    431: Status("Request Header Fields Too Large", "bad_request", _PLAIN),
+    451: Status("Unavailable For Legal Reasons", "permission", _PLAIN),
+    498: Status("Capacity Exceeded", "overloaded", _PLAIN),  # Groq, flex tier
+    499: Status("Client Closed Request", "bad_request", _PLAIN),  # nginx
+    500: Status("Internal Server Error", "server"),
+    501: Status("Not Implemented", "server"),
+    502: Status("Bad Gateway", "server"),
+    503: Status("Service Unavailable", "overloaded"),
+    504: Status("Gateway Timeout", "timeout"),
+    520: Status("Web Server Returned an Unknown Error", "server"),  # 52x: Cloudflare
+    521: Status("Web Server Is Down", "server"),
+    522: Status("Connection Timed Out", "server"),
+    523: Status("Origin Is Unreachable", "server"),
+    524: Status("A Timeout Occurred", "server"),
+    529: Status("Overloaded", "overloaded"),  # Anthropic
 }
 _BY_HUNDRED: Dict[int, Status] = {
-    2: Status("Success", "ok", errors.APIError),
-    3: Status("Redirection", "redirect", errors.APIStatusError),
-    4: Status("Client Error", "bad_request", errors.APIStatusError),
-    5: Status("Server Error", "server", errors.InternalServerError),
+    2: Status("Success", "ok"),
+    3: Status("Redirection", "redirect"),
+    4: Status("Client Error", "bad_request", _PLAIN),
+    5: Status("Server Error", "server"),
 }
-_NO_FINAL_STATUS = Status("Not a Final Status", "invalid_response", errors.InvalidResponseError)
+_NO_FINAL_STATUS = Status("Not a Final Status", "invalid_response")
 
 
 class Override(NamedTuple):
@@ -145,9 +146,8 @@ class Override(NamedTuple):
 
 _OVERRIDES = (
     # By code or type, never by the message: Gemini says "exceeded your current quota" of its limit per minute, too.
-    Override(
-        0, frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}), "quota"
-    ),  # OpenAI
+    # OpenAI
+    Override(0, frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}), "quota"),
     Override(0, frozenset({"insufficient_user_quota", "exceeded_current_quota_error"}), "quota"),  # new-api, Moonshot
     Override(0, frozenset({"budget_exceeded"}), "quota"),  # LiteLLM proxy, as a 400
     Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
@@ -218,18 +218,9 @@ def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()
     label = f"200 OK with an error inside ({short(what, secrets, 60)})" if what else "200 OK with an error inside"
     fate = "" if KINDS[kind].retry else ": fatal"
     hint = _hint(nearest, said, words)
-    return Verdict(
-        status=200,
-        kind=kind,
-        retry=KINDS[kind].retry,
-        message=f"{label}: {words}" if words else label,
-        code=said.code,
-        type=said.type,
-        param=said.param,
-        body=error,
-        why=f"200 with an error inside, {KINDS[kind].words}{fate}",
-        hint=hint,
-    )
+    message = f"{label}: {words}" if words else label
+    why = f"200 with an error inside, {KINDS[kind].words}{fate}"
+    return Verdict(200, kind, KINDS[kind].retry, message, said.code, said.type, said.param, error, why, hint)
 
 
 def error_from(
@@ -245,7 +236,8 @@ def error_from(
         raise ValueError(f"no error to make: {verdict.message}")
     error_class = KINDS[verdict.kind].error
     if verdict.status >= 300 and verdict.kind != "quota":
-        error_class = _status(verdict.status).error
+        row = _status(verdict.status)
+        error_class = row.error or KINDS[row.kind].error
     error = error_class(
         verdict.message,
         status=verdict.status,
