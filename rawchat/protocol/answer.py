@@ -164,8 +164,8 @@ class StreamReader:
         reader.close()                            # the body ended: the last pieces, and perhaps an error
 
     Pieces that came before an error are given out first, so nothing that arrived is lost. `choices` is how many choices
-    were asked for (`n`); `finished` is True when all of those have a finish_reason. `text_only` may be set, and saves
-    half the work, where nobody looks at the chunks.
+    were asked for (`n`); `finished` is True when all of those have a finish_reason. `text_only` may be set
+    where nobody looks at the chunks, and saves most of the work.
     """
 
     def __init__(
@@ -268,11 +268,11 @@ class StreamReader:
         text_only, frame, assembler = self.text_only, self._frame, self.assembler
         for event in events:
             data, name = event[0], event[1]
-            if text_only and not name:
-                text = frame.text_in(data)
-                if text:
-                    pieces.append(_new_piece(Piece, (event, None, assembler.add_text(text))))
-                    continue
+            text = "" if name else frame.text_in(data)
+            if text:
+                chunk = None if text_only else _loads(data)
+                pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(text))))
+                continue
             try:
                 chunk = _loads(data)
             except (ValueError, RecursionError):
@@ -285,7 +285,7 @@ class StreamReader:
                 self._choice_seen = True
                 if assembler.finished_count != finished:
                     self._check_finish(chunk)
-                elif text_only:
+                else:
                     frame.learn(data, chunk)
             else:
                 pieces.append(self._odd_piece(event, chunk))

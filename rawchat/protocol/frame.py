@@ -1,10 +1,11 @@
-"""The quick way for a token: a chunk that repeats the one before it, but for its text, is not parsed again.
+"""The quick way for a token: a chunk that repeats the one before it, but for its text, is not looked through again.
 
     {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}
     {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"lo"}}]}
     <------------------------------------- before ------------------------------------------------------->  <- after ->
 
-Most servers write an answer like that, and parsing the same envelope for every token is most of what a stream costs.
+Most servers write an answer like that, and going through the same envelope for every token is most of what a stream
+costs.
 Nothing is guessed: JSON between the same two ends, with a string in between that ends where the first one ended, says
 the same but for that string. Whatever does not fit goes the long way. Pure.
 """
@@ -21,8 +22,6 @@ _MOST_USELESS_FRAMES = 4
 
 class Frame:
     """What stands around the text of the first choice in a chunk; no frame is known until one is learned."""
-
-    __slots__ = ("_after", "_before", "_useless")
 
     def __init__(self) -> None:
         self._before = self._after = "\n"  # which stands in no event of one line
