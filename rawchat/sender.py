@@ -16,7 +16,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
-from .log import LogListener, own_log
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError, UnknownPriceWarning
 from .protocol.redact import redact_text
@@ -28,6 +27,7 @@ from .transport.base import Response, Transport
 if TYPE_CHECKING:
     import threading
 
+    from .log import LogListener
     from .protocol.tracker import CostTracker, Reservation
 
 
@@ -36,7 +36,14 @@ class Teller:
 
     def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
         self.listeners = tuple(listeners)  # and the log's, while somebody reads the log
-        self._log = None if any(isinstance(one, LogListener) for one in self.listeners) else own_log()
+        self._log: Optional[LogListener] = None
+        try:
+            from .log import LogListener, own_log
+        except ImportError:  # a copy that was made without a log
+            pass
+        else:
+            if not any(isinstance(one, LogListener) for one in self.listeners):
+                self._log = own_log()
         self.cost_tracker = cost_tracker
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False

@@ -236,7 +236,7 @@ def _all_of(name: str) -> Tuple[str, ...]:
 
 # All that is no part of the core: a client that chats, streams, sends, retries, explains errors and says what a call
 # cost. The core reaches these modules by imports inside functions alone: those of a method through
-# protocol/optional.py, which names the feature that is missing; for the others (hints, inside, cures, rate_limits) it
+# protocol/optional.py, which names the feature that is missing; for the others (hints, inside, cures, log ...) it
 # does without.
 OPTIONAL = (
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
@@ -252,6 +252,7 @@ OPTIONAL = (
         ("protocol/durations.py", "protocol/rate_limits.py"),
     ),
     Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
+    Feature("log", "calls are logged to the `logging` module", ("log.py",)),
     Feature("azure", "Client.azure, for deployment URLs", ("azure.py",)),
     Feature("parse", "Client.parse, and types to JSON schemas", ("protocol/parse.py",)),
     Feature("embed", "Client.embed", ("embedding_plan.py", "protocol/embedding.py")),
