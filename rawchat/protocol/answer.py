@@ -311,7 +311,8 @@ class StreamReader:
             if error is not None:
                 self._fail_with(error, chunk)
             else:
-                self._fail(self._not_a_chunk(data))
+                what = f"an event of {len(data)} characters is not JSON, so a part of the answer is lost"
+                self._fail(self._invalid(what, data.encode("utf-8", "replace")))
         return Piece(event, None, "")
 
     def _odd_chunk(self, event: Event, chunk: Dict[str, Any]) -> Piece:
@@ -343,14 +344,8 @@ class StreamReader:
         if error.status is None:
             error.status = self.status
 
-    def _not_a_chunk(self, data: str) -> InvalidResponseError:
-        return _invalid(
-            f"an event of {len(data)} characters is not JSON, so a part of the answer is lost",
-            status=self.status,
-            headers=self.headers,
-            attempts=self.attempts,
-            body=data.encode("utf-8", "replace"),
-        )
+    def _invalid(self, what: str, body: bytes) -> InvalidResponseError:
+        return _invalid(what, status=self.status, headers=self.headers, attempts=self.attempts, body=body)
 
     def _close_whole(self, body: bytes) -> List[Piece]:
         """The server ignored `stream: true` and sent one JSON document (or a website)."""
@@ -379,13 +374,8 @@ class StreamReader:
             what = f"the stream held nothing but {before}[DONE]: no answer was sent"
         elif "event-stream" not in self.headers.get("content-type", "event-stream") and self._head.strip():
             kind = self.headers.get("content-type", "")
-            return _invalid(
-                f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})",
-                status=self.status,
-                headers=self.headers,
-                attempts=self.attempts,
-                body=self._head,
-            )
+            what = f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})"
+            return self._invalid(what, self._head)
         else:
             what = "the stream ended before its first chunk: no answer was sent"
         unfinished = self._decoder.unfinished
