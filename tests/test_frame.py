@@ -92,6 +92,14 @@ def test_a_token_that_repeats_the_envelope_is_not_parsed():
     assert check(events([text_chunk(text) for text in texts])) == 2
 
 
+def test_an_event_of_many_lines_is_in_no_frame():
+    """Nothing is known before the first chunk, and blank lines are no ends."""
+    for text_only in (True, False):
+        seen, _ = read(b"data:\ndata: abc\ndata:\n\n", text_only=text_only)
+        assert seen == read(b"data:\ndata: abc\ndata:\n\n", by_frames=False)[0]
+        assert "is not JSON" in seen[-1]
+
+
 def test_envelopes_that_never_repeat_are_soon_left_alone():
     """To learn costs as much as to parse; an envelope that then repeats after all is parsed each time."""
     changing = [{**text_chunk("a"), "created": number} for number in range(9)]
@@ -110,6 +118,7 @@ LOOK_ALIKES = [
     ("a role beside it", '{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}'),
     ("an escaped text", '{"choices":[{"index":0,"delta":{"content":"\\u0061"}}]}'),
     ("no text", '{"choices":[{"index":0,"delta":{"content":""}}]}'),
+    ("a very long one", '{"choices":[{"index":0,"delta":{"content":"%s"}}]}' % ("a" * 5000)),
 ]  # fmt: skip
 
 

@@ -1,13 +1,12 @@
 """The quick way for a token: a chunk that repeats the one before it, but for its text, is not looked through again.
 
-    {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}
-    {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"lo"}}]}
-    <------------------------------------- before ------------------------------------------------------->  <- after ->
+    {"id":"c1","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}
+    {"id":"c1","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"lo"}}]}
+    <---------------------------------- before --------------------------------->  <after>
 
 Most servers write an answer like that, and going through the same envelope for every token is most of what a stream
-costs.
-Nothing is guessed: JSON between the same two ends, with a string in between that ends where the first one ended, says
-the same but for that string. Whatever does not fit goes the long way. Pure.
+costs. Nothing is guessed: JSON between the same two ends, with a string in between that ends where the first one ended,
+says the same but for that string. Whatever does not fit goes the long way. Pure.
 """
 
 from __future__ import annotations
@@ -18,18 +17,19 @@ from typing import Any, Mapping
 # Servers that put a time or random padding into every chunk (OpenAI's `obfuscation`) never repeat one. To learn costs
 # as much as to parse, so after some frames that were of no use no more are learned, until the answer is over.
 _MOST_USELESS_FRAMES = 4
+_LONGEST_CHUNK = 4096  # characters; a token's chunk has some hundred, and a picture in one is not parsed twice
 
 
 class Frame:
     """What stands around the text of the first choice in a chunk; no frame is known until one is learned."""
 
     def __init__(self) -> None:
-        self._before = self._after = "\n"  # which stands in no event of one line
+        self._before = self._after = ""
         self._useless = 0
 
     def text_in(self, data: str) -> str:
         """The text of a chunk that differs from the learned one in it alone; "" for any other."""
-        if data.startswith(self._before) and data.endswith(self._after):
+        if self._before and data.startswith(self._before) and data.endswith(self._after):
             text = data[len(self._before) : -len(self._after)]
             if '"' not in text and "\\" not in text and text.isprintable():
                 self._useless = 0
@@ -38,9 +38,11 @@ class Frame:
 
     def learn(self, data: str, chunk: Mapping[str, Any]) -> None:
         """Look at a chunk that went the long way: is it one that others may repeat?"""
-        if self._useless >= _MOST_USELESS_FRAMES or (data.startswith(self._before) and data.endswith(self._after)):
-            return  # no use; or known, and only its text was too odd to be cut out (a quotation mark, a line break)
-        self._before = self._after = "\n"
+        if self._useless >= _MOST_USELESS_FRAMES or len(data) > _LONGEST_CHUNK:
+            return
+        if self._before and data.startswith(self._before) and data.endswith(self._after):
+            return  # known, and only its text was too odd to be cut out (a quotation mark, a line break)
+        self._before = self._after = ""
         text = _only_text(chunk)
         key = '"content":"' if '"content":"' in data else '"content": "'
         before, found, after = data.partition(f'{key}{text}"')

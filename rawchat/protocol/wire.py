@@ -28,7 +28,7 @@ HeaderPairs = Tuple[Tuple[str, str], ...]
 KEPT_HEADER = ("X-Client-Cache", "hit")
 
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # text, compiled at first use by `re` itself
 
 
 class Headers(Mapping[str, str]):
@@ -75,7 +75,7 @@ class Headers(Mapping[str, str]):
 def parse_number(text: str) -> Optional[float]:
     """A plain decimal number; "nan", "inf" and "1_000" are none, though float() takes them."""
     text = text.strip()
-    return float(text) if _NUMBER.fullmatch(text) else None
+    return float(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def is_kept(headers: Optional[Mapping[str, str]]) -> bool:
