@@ -17,7 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from .protocol.call import Call
-from .protocol.errors import APIConnectionError, APIError, PayloadError, UnknownPriceWarning
+from .protocol.errors import APIConnectionError, APIError, NotInThisCopy, PayloadError, UnknownPriceWarning
+from .protocol.optional import optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import Wait
@@ -243,7 +244,8 @@ def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, b
 
 
 def _requests_door() -> Transport:
-    from .transport.requests_transport import RequestsTransport
+    with optional("requests"):
+        from .transport.requests_transport import RequestsTransport
 
     try:
         return RequestsTransport()
@@ -260,6 +262,8 @@ def _stdlib_door() -> Transport:
 def _default_door() -> Transport:
     try:
         return _requests_door()
+    except NotInThisCopy:
+        return _stdlib_door()
     except PayloadError as error:
         # Only where there is none: one that is there and broken is for its owner to know of.
         missing = error.__cause__ and error.__cause__.__cause__

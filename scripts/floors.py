@@ -239,6 +239,11 @@ def _all_of(name: str) -> Tuple[str, ...]:
 # protocol/optional.py, which names the feature that is missing; for the others (hints, inside, cures, log ...) it
 # does without.
 OPTIONAL = (
+    Feature(
+        "requests",
+        "the door over `requests`; without it, that of the standard library",
+        ("transport/requests_transport.py",),
+    ),
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
@@ -264,7 +269,11 @@ OPTIONAL = (
     Feature("tools", "run_tools", ("tools.py",)),
     Feature("session", "ChatSession", ("session.py",)),
     Feature("async", "AsyncClient", ("aclient.py",)),
-    Feature("parts", "the single steps: handle_response, iter_events, robust_chat", ("parts.py",)),
+    Feature(
+        "parts",
+        "the single steps, over responses of requests: handle_response, iter_events, robust_chat",
+        ("parts.py", "transport/requests_transport.py"),
+    ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
     Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py")),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),

@@ -89,6 +89,8 @@ tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
 s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
 e = error_of(lambda: list(s))
 tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
+    ("the door of the standard library", """
+tell(chat.Client("sk-test-0123456789").transport.name)""", ["stdlib"]),
     ("what JSON cannot hold", """
 tell(str(error_of(lambda: client().chat("Hi", seed={1}))))""", ["the payload cannot be written as JSON: Object of type set is not JSON serializable"]),
     ("half a character in a URL", """
@@ -107,6 +109,7 @@ def test_the_core_works_alone(core, program, expected):
 LEFT_OUT = [
     ("parse", 'client().parse("Hi", {"type": "object"})'),
     ("embed", 'client().embed("Hi")'),
+    ("requests", 'chat.Client("sk-test-0123456789", transport="requests")'),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
 ]
 

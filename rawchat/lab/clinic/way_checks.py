@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import List, Mapping, Optional, Tuple
 
+from ...protocol.durations import parse_duration_s
 from ...protocol.redact import redact_headers
-from ...protocol.retry import parse_duration_s, parse_retry_after
+from ...protocol.retry import parse_retry_after
 from ...protocol.status import request_id_from
 from .line import BYTES_AFTER_BODY, CLOSED_WHEN_REUSED
 from .rule import KEY_REFUSED, MUST, QUIRK, SHOULD, Check, Evidence, Finding, Judge, fails, ok, unknown
