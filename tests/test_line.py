@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from . import module
-from .test_requests_transport import (  # noqa: F401  (fixtures)
+from .doors import (  # noqa: F401  (fixtures)
     BODY,
     CLOSE,
     HOLD,
