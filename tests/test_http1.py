@@ -208,3 +208,18 @@ def test_targets_are_quoted_where_they_must_be():
     """A blank or a line break in a URL can't end the request line; what is quoted already stays."""
     assert http1.clean_target("/v1/chat?a=b%20c&d=~") == "/v1/chat?a=b%20c&d=~"
     assert http1.clean_target("/a b\r\nX: \u00e9") == "/a%20b%0D%0AX:%20%C3%A9"
+
+
+def test_interim_answers_are_kept_aside_with_their_headers():
+    """Early hints and a go-ahead come before the answer, and a tap wants to see them."""
+    reader = http1.ResponseReader("POST")
+    reader.receive(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+    assert reader.head is None
+    assert [(head.status, head.headers.pairs) for head in reader.interim] == [(100, ()), (103, (("Link", "</a>"),))]
+
+
+def test_without_decoding_the_coding_of_a_body_is_left_as_it_is():
+    """Whoever only wants to know where the answer ends need not know the coding: br and zstd, too."""
+    reader = http1.ResponseReader("GET", decode=False)
+    reader.receive(b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 4\r\n\r\n\x28\xb5\x2f\xfd")
+    assert reader.at_end and reader.pieces == [b"\x28\xb5\x2f\xfd"]

@@ -86,16 +86,21 @@ class ResponseReader:
     at_end      the body is whole
     reusable    at the end: another request may be sent on this connection
     begun       whether any byte has come
+    interim     heads of interim answers that came before `head`
+
+    With `decode=False` content codings stay as they are, also those that are not known here.
     """
 
-    def __init__(self, method: str, *, reused: bool = False) -> None:
+    def __init__(self, method: str, *, reused: bool = False, decode: bool = True) -> None:
         self.head: Optional[ResponseHead] = None
+        self.interim: List[ResponseHead] = []
         self.pieces: List[bytes] = []
         self.at_end = False
         self.reusable = False
         self.begun = False
         self._method = method
         self._reused = reused
+        self._decodes = decode
         self._rest = b""  # of a head that is not complete yet
         self._left_bytes = 0  # of a body with a Content-Length
         self._take: Callable[[bytes], None] = self._take_head
@@ -150,6 +155,7 @@ class ResponseReader:
         status, head = _read_head(data[: end.start()], self._reused)
         rest = data[end.end() :]
         if 100 <= status < 200 and status != 101:  # an interim answer: the real one follows
+            self.interim.append(head)
             if rest:
                 self._take_head(rest)
             return
@@ -171,7 +177,7 @@ class ResponseReader:
         if self._method == "HEAD" or head.status in (101, 204, 304) or tunnel:
             self._end(reusable=self._keep_alive and head.status != 101)
             return
-        self._decoder = _decoder(head.headers.get("content-encoding", ""))
+        self._decoder = _decoder(head.headers.get("content-encoding", "")) if self._decodes else None
         if "transfer-encoding" in head.headers:
             chunked = _tokens(head.headers["transfer-encoding"])[-1:] == ["chunked"]
             self._take = self._take_to_end
