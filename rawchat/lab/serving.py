@@ -12,14 +12,13 @@ import hashlib
 import json
 import re
 import socket
-import struct
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Protocol, Tuple
+from typing import Callable, Optional, Protocol, Tuple
 from urllib.parse import unquote
 
 from .actor import answers, validation
-from .edits import DONE, Document, compact_json, is_complete, text_in
+from .edits import DONE, compact_json, is_complete, text_in
 from .faults import (
     FaultNameError,
     Part,
@@ -31,30 +30,15 @@ from .faults import (
     invites_retry,
     parse_fault,
     plan_for,
-    stream_pieces,
-    whole_pieces,
 )
-from .framing import Coder, Groups, IncomingRequest, RequestRefused, frame, frame_end, head_bytes, split_target
+from .framing import IncomingRequest, RequestRefused, head_bytes, split_target
 from .rates import RateBook, tokens_asked
+from .sending import BEFORE, EVENTS, Answer, Gone, Layout, Sender, lay_out
 from .verdict import Record, describe
 
 DEFAULT_MODEL = "gpt-4o-mini"
-JSON = "application/json"
-EVENTS = "text/event-stream; charset=utf-8"
-GARBAGE = b"\x00\x16\x03\x01practice: this is no HTTP\xff\xfe\r\n\r\n"
 _FAULT_PATH = re.compile(r"/fault/([^/]+)(?=/|\Z)")
 REDIRECTED = "/redirected"
-
-
-class Answer(NamedTuple):
-    """What is to be sent if nothing breaks: a whole body, or the documents of an event stream."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = JSON
-    documents: Optional[List[Document]] = None
-    error: Any = None
-    headers: Tuple[Tuple[str, str], ...] = ()
 
 
 class Server(Protocol):
@@ -83,10 +67,6 @@ class Server(Protocol):
         """Show a line to people."""
 
 
-class Gone(Exception):
-    """The client closed its side, or the server is being stopped: nothing more can be sent."""
-
-
 def refused(refusal: validation.Refusal, **headers: str) -> Answer:
     pairs = tuple(headers.items())
     body = json.dumps({"error": refusal.error}, indent=2).encode()
@@ -107,13 +87,20 @@ class Serving:
 
     def __init__(self, server: Server, connection: socket.socket, request: IncomingRequest, record: Record) -> None:
         self._server = server
-        self._connection = connection
         self._request = request
         self._record = record
         self._plan = Plan()
         self._keep = request.keeps_alive
         self._path, self._query = split_target(request.target)
         self._told = False
+        self._sender = Sender(
+            connection,
+            server.stopping,
+            wrote=self._wrote,
+            silent=self._fall_silent,
+            pace_ms=server.pace_ms,
+            first_ms=server.first_ms,
+        )
 
     def run(self) -> bool:
         """Answer. True: the connection can carry another request."""
@@ -159,9 +146,10 @@ class Serving:
             record.fault = ""
             self._send(error_answer(400, str(error), "unknown_fault"))
             return
-        self._pause(self._plan.head_delay_ms)
+        self._sender.plan = self._plan
+        self._sender.pause(self._plan.head_delay_ms)
         if self._plan.before:
-            _BEFORE[self._plan.before](self)
+            self._break_before(self._plan.before)
         else:
             self._send(self._instead() or self._route(parse_error))
 
@@ -343,71 +331,35 @@ class Serving:
         plan, record = self._plan, self._record
         record.status = answer.status
         record.wait_s, record.wait_said_in = plan.wait.seconds, plan.wait.said_in
-        groups, whole = self._pieces(answer, plan), self._pieces(answer, plan._replace(ending=("", -1, "")))
-        record.events_whole = len(whole)
-        framing = plan.framing or ("length" if answer.documents is None else "chunked")
-        if framing == "chunked" and self._request.version == "1.0":
-            framing = "close"  # HTTP/1.0 knows no chunks
-        bodiless = self._request.method == "HEAD" or answer.status in (204, 304)
-        self._keep = self._keep and framing != "close" and plan.length_error_bytes <= 0 and plan.last_chunk
-        coded = self._coded(whole) if framing == "length" else []
-        length = sum(len(piece) for group in coded for piece in group) + plan.length_error_bytes
-        described = {"length": (("content-length", str(length)),), "chunked": (("transfer-encoding", "chunked"),)}
-        coding = (("content-encoding", plan.coding),) if plan.coding else ()
-        fields = coding if answer.status == 204 else described.get(framing, ()) + coding
-        self._write(self._head(answer, fields))
-        if bodiless:
+        layout = lay_out(answer, plan, method=self._request.method, version=self._request.version)
+        record.events_whole = layout.events_whole
+        self._keep = self._keep and layout.keeps
+        self._sender.write(self._head(answer, layout.fields))
+        if layout.bodiless:
             record.complete = True
-            return
-        self._send_body(answer, groups, framing)
-
-    def _pieces(self, answer: Answer, plan: Plan) -> Groups:
-        if answer.documents is None:
-            return whole_pieces(answer.body, plan)
-        return stream_pieces(answer.documents, plan)
-
-    def _coded(self, groups: Groups) -> Groups:
-        coder = Coder(self._plan.coding, flush=self._plan.flush)
-        return [*([coder.write(piece) for piece in group] for group in groups), [coder.end()]]
-
-    def _send_body(self, answer: Answer, groups: Groups, framing: str) -> None:
-        plan, record = self._plan, self._record
-        act, at, _ = plan.ending
-        if plan.raw_body:
-            self._write(plan.raw_body)
+        elif plan.raw_body:
+            self._sender.write(plan.raw_body)
             self._end_with("cut")
-            return
-        paced = answer.documents is not None and framing != "length"
-        coder = Coder(plan.coding, flush=plan.flush)
+        else:
+            self._send_body(answer, layout)
+
+    def _send_body(self, answer: Answer, layout: Layout) -> None:
         try:
-            self._send_groups(groups, coder, framing == "chunked", paced)
+            self._sender.send_body(layout)
         finally:
             self._note_progress(answer)
+        act, at, _ = self._plan.ending
+        record = self._record
         if act:
             record.complete = record.complete and at < 0
-            self._end_with(act, chunked=framing == "chunked")
+            self._end_with(act, chunked=layout.framing == "chunked")
             return
-        self._write(frame(coder.end(), chunked=framing == "chunked"))
-        if framing == "chunked" and plan.last_chunk:
-            self._write(frame_end(plan.trailers))
-        record.complete = record.complete and plan.length_error_bytes <= 0
-
-    def _send_groups(self, groups: Groups, coder: Coder, chunked: bool, paced: bool) -> None:
-        plan, server = self._plan, self._server
-        pace_ms = server.pace_ms if plan.pace_ms is None else plan.pace_ms
-        first_ms = (server.first_ms if plan.pace_ms is None else pace_ms) if plan.first_ms is None else plan.first_ms
-        for number, group in enumerate(groups):
-            if paced:
-                self._pause(pace_ms if number else first_ms)
-            for place, piece in enumerate(group):
-                if place and plan.ending[0] != "comments":
-                    self._pause(plan.piece_ms)
-                self._write(frame(coder.write(piece), chunked=chunked))
-            self._record.events = number + 1
+        record.complete = record.complete and self._plan.length_error_bytes <= 0
 
     def _note_progress(self, answer: Answer) -> None:
         """What the client may have read of the answer by now."""
         record = self._record
+        record.events = self._sender.events
         if answer.documents is None:
             record.complete = record.events >= record.events_whole
             return
@@ -426,80 +378,24 @@ class Serving:
     def _end_with(self, act: str, *, chunked: bool = False) -> None:
         self._record.ending = act
         self._keep = False
-        if act == "reset":
-            self._reset()
-        elif act == "stall":
-            self._wait_for_leave()
-        elif act == "comments":
-            self._comment_for_ever(chunked)
+        self._sender.end_with(act, chunked=chunked)
 
-    def _reset(self) -> None:
-        self._pause(5)  # a reset may overtake what was sent just before it
-        # Linger 0: close throws the queue away and sends RST (socket(7), SO_LINGER). Windows has two shorts there.
-        form = "hh" if hasattr(socket, "SIO_RCVALL") else "ii"
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
-        self._connection.close()
-
-    def _wait_for_leave(self) -> NoReturn:
-        """Say nothing until the client closes, or the server stops (it shuts the connection down, which wakes this)."""
-        self._fall_silent()
-        try:
-            while self._connection.recv(65536):
-                pass
-        except OSError:
-            pass  # a reset is a way of leaving too
-        raise Gone
+    def _break_before(self, before: str) -> None:
+        """No head. What is left of the connection tells the client that it should try again."""
+        data, ending = BEFORE.get(before, (b"", "cut"))
+        if before == "half":
+            head = self._head(Answer(200), ())
+            data = head[: len(head) // 2]
+        self._record.invites_retry = True
+        self._sender.write(data)
+        self._end_with(ending)
 
     def _fall_silent(self) -> None:
         self._tell()
         self._server.note(self._record, over=False)
 
-    def _comment_for_ever(self, chunked: bool) -> NoReturn:
-        self._fall_silent()
-        while True:
-            self._pause(self._plan.piece_ms)
-            self._write(frame(b": keep-alive\n\n", chunked=chunked))
-
-    def _break_before(self, ending: str, data: bytes = b"") -> None:
-        """No head. What is left of the connection tells the client that it should try again."""
-        self._record.invites_retry = True
-        self._write(data)
-        self._end_with(ending)
-
-    def _half_head(self) -> None:
-        head = self._head(Answer(200), ())
-        self._break_before("cut", head[: len(head) // 2])
-
-    # The wire
-
-    def _write(self, data: bytes) -> None:
-        # Noted before it is sent: the client may be back before this thread runs again.
-        self._record.answered_s = time.monotonic()
-        if not data:
-            return
-        try:
-            self._connection.sendall(data)
-        except OSError as error:
-            raise Gone from error
-
-    def _pause(self, milliseconds: float) -> None:
-        if milliseconds > 0 and self._server.stopping.wait(milliseconds / 1000):
-            raise Gone
-        if milliseconds > 0 and self._has_left():
-            raise Gone
-
-    def _has_left(self) -> bool:
-        """Whether the client reset the connection. One that only closed its sending side may still be reading."""
-        self._connection.setblocking(False)
-        try:
-            self._connection.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        finally:
-            self._connection.setblocking(True)
-        return False
+    def _wrote(self, data: bytes, at_s: float) -> None:
+        self._record.answered_s = at_s
 
     # What people see
 
@@ -508,14 +404,6 @@ class Serving:
             self._told = True
             self._server.say(describe(self._record))
 
-
-_BEFORE: Dict[str, Callable[[Serving], None]] = {
-    "stall": lambda serving: serving._end_with("stall"),
-    "close": lambda serving: serving._break_before("close"),
-    "reset": lambda serving: serving._break_before("reset"),
-    "garbage": lambda serving: serving._break_before("garbage", GARBAGE),
-    "half": lambda serving: serving._half_head(),
-}
 
 # Method, path without faults, and what answers it. Azure's two forms stand beside OpenAI's one.
 ROUTES: Tuple[Tuple[str, re.Pattern[str], Callable[..., Answer]], ...] = (
