@@ -22,6 +22,12 @@ class LabCommand(NamedTuple):
 # floors, the vendored copy) sees them. One function a row, in the order of the rows.
 
 
+def _tap() -> Any:
+    from .lab import tap
+
+    return tap
+
+
 def _show() -> Any:
     from .lab import show
 
@@ -65,6 +71,7 @@ def _report() -> Any:
 
 
 LAB_COMMANDS: Dict[str, LabCommand] = {
+    "tap": LabCommand("show and record what any SDK sends and gets, byte by byte", _tap),
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
     "explain": LabCommand("a recorded exchange byte by byte, with the rule behind each", _explain),
     "diff": LabCommand("two recorded exchanges compared: meaning, headers, bytes, answers", _diff),

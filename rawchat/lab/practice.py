@@ -29,6 +29,7 @@ from ..protocol.wire import Headers
 from .faults import Counter, FaultNameError, Part, list_faults, parse_fault
 from .framing import IncomingRequest, RequestReader, RequestRefused
 from .rates import RateBook
+from .sending import close_gently
 from .serving import Serving
 from .terminal import is_terminal, terminal_columns
 from .verdict import Finding, Record, exit_code, judge, render
@@ -188,7 +189,7 @@ class PracticeServer:
             reused = False
             while not self.stopping.is_set() and self._serve_one(connection, number, reader, reused):
                 reused = True
-            _close_gently(connection)
+            close_gently(connection)
         except OSError:
             pass  # the client is gone between two requests, as clients are: there is nobody left to tell
         finally:
@@ -228,19 +229,6 @@ def _shut(connection: socket.socket) -> None:
     """Wake whoever reads from or writes to this connection."""
     with contextlib.suppress(OSError):  # closed already, by either side: as wanted
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def _close_gently(connection: socket.socket, limit_s: float = 0.5) -> None:
-    """Say that no more comes, and read what the client still sends.
-
-    A close with unread bytes in the queue becomes a reset, and the client may lose an answer that was sent in full
-    (RFC 9112 section 9.6). Half a second is plenty on loopback.
-    """
-    connection.shutdown(socket.SHUT_WR)
-    connection.settimeout(limit_s)
-    until_s = time.monotonic() + limit_s
-    while time.monotonic() < until_s and connection.recv(65536):
-        pass
 
 
 # The command line ----------------------------------------------------------------------------------------------------

@@ -217,6 +217,19 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
+def close_gently(connection: socket.socket, limit_s: float = 0.5) -> None:
+    """Say that no more comes, and read what the client still sends.
+
+    A close with unread bytes in the queue becomes a reset, and the client may lose an answer that was sent in full
+    (RFC 9112 section 9.6). Half a second is plenty on loopback.
+    """
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(limit_s)
+    until_s = time.monotonic() + limit_s
+    while time.monotonic() < until_s and connection.recv(65536):
+        pass
+
+
 # What happens in place of a head: name in Plan.before -> (bytes that are sent, how it ends). "half" is half of a head,
 # which only the caller can write.
 BEFORE: Dict[str, Tuple[bytes, str]] = {
