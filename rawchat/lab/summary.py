@@ -15,6 +15,9 @@ from ..protocol.status import classify
 from .exchange import ENDS, Exchange
 from .timing import Timing, measure
 
+# Many clients close after [DONE], without waiting for the last chunk: nothing is missing then.
+CONTENT = "the client left after [DONE]"
+
 
 def span(us: Optional[int]) -> str:
     """Short, for a line full of figures: `412ms`, `3.1s`, `-`."""
@@ -80,6 +83,8 @@ def how_it_ended(exchange: Exchange) -> str:
     end = exchange.end
     if end is None:
         return "no end recorded"
+    if end.how == "client_gone" and exchange.is_stream and exchange.error() is None:
+        return CONTENT
     if end.how != "eof":
         return f"cut off: {ENDS.get(end.how, end.how)}"
     if not end.whole:

@@ -1,9 +1,10 @@
 """What people see of a tap: a line a call when it ends, and each event, byte or request where that is asked for.
 
     #3 POST /chat/completions 200 stream ttft 412ms 87 events 3.1s stop 412→87 tok
-    #4 POST /chat/completions 429 rate_limit_exceeded: Rate limit reached ... 12ms
+    #4 POST /chat/completions 429 rate limit 12ms
+       rate_limit_exceeded: Rate limit reached for requests per minute
     #5 = #4 again, attempt 2, after 0.52 s
-    #5 POST /chat/completions 200 stream ttft 40ms 3 events 0.2s BROKE OFF: the connection was reset
+    #5 = #4 again, attempt 2: 200 stream ttft 40ms 3 events 210ms cut off: the connection was reset
 
 A sink of records (recording.py): what it shows has been through the Hider. Prints whole lines, to stderr as a rule, so
 that the output of the tapped command stays its own. Moves no byte and judges nobody.
@@ -18,12 +19,14 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, TextI
 from ..protocol.errors import APIError
 from ..protocol.sse import SSEDecoder
 from ..transport.http1 import HTTP_FAILURES, ResponseReader
-from .exchange import ENDS, Exchange, head_bytes
+from .exchange import Exchange, head_bytes
+from .summary import CONTENT, call_line, how_it_ended
 from .terminal import columns_of, cut, fold, is_terminal, printable, terminal_columns, wants_color, write_line
-from .timing import duration, measure
+from .timing import duration
 
 _PLAIN, _GOOD, _BAD, _LINK, _FAINT = "", "32", "31", "33", "2"
 _BINARY_SHOWN_BYTES = 32
+MOST_REMARK_COLUMNS = 200
 
 
 class Screen:
@@ -118,9 +121,10 @@ class Screen:
     def _end(self, exchange: Exchange, record: Mapping[str, Any]) -> None:
         del self._open[exchange.number]
         self._live.pop(exchange.number, None)
-        line = summary(exchange)
-        well = exchange.head is not None and exchange.head.status < 400 and not trouble(exchange)
-        self._line(line, _GOOD if well else _BAD)
+        well = exchange.head is not None and exchange.head.status < 400 and how_it_ended(exchange) in ("", CONTENT)
+        self._line(printable(call_line(exchange)), _GOOD if well else _BAD)
+        for remark in remarks(exchange):
+            self._line(f"   {remark}")
 
     # Lines
 
@@ -196,63 +200,23 @@ class LiveEvents:
 # Words for one exchange -----------------------------------------------------------------------------------------------
 
 
-def summary(exchange: Exchange) -> str:
-    """One line for an exchange that is over."""
-    timing = measure(exchange)
-    path = exchange.path
-    words = [f"#{exchange.number}", exchange.request.method, printable(path[3:] if path.startswith("/v1/") else path)]
-    if exchange.head is not None:
-        words.append(str(exchange.head.status))
-    problem = trouble(exchange)
-    if exchange.head is not None and exchange.head.status >= 400:
-        return " ".join([*words, problem, _short(timing.total_us)])
-    if exchange.is_stream:
-        words.append("stream")
-        if timing.first_text_us is not None:
-            words.append(f"ttft {_short(timing.first_text_us)}")
-        words.append(f"{timing.events} event{'' if timing.events == 1 else 's'}")
-    words.append(_short(timing.total_us))
-    if timing.finish_reason:
-        words.append(printable(timing.finish_reason))
-    if timing.prompt_tokens is not None and timing.completion_tokens is not None:
-        words.append(f"{timing.prompt_tokens}→{timing.completion_tokens} tok")
-    if not problem and _left_contented(exchange, exchange.error()):
-        problem = "(client closed after [DONE])"
-    return " ".join([*words, problem] if problem else words)
-
-
-def trouble(exchange: Exchange) -> str:
-    """What went wrong, in a few words; "" where nothing did."""
+def remarks(exchange: Exchange) -> List[str]:
+    """What the server said of an error, and what is known of a break, in a line each."""
+    lines = []
     end, error = exchange.end, exchange.error()
-    if exchange.head is not None and exchange.head.status >= 400:
-        return _error_words(error)
-    if end is not None and not end.whole and not _left_contented(exchange, error):
-        detail = f" ({printable(end.detail)})" if end.detail else ""
-        if exchange.head is None:
-            return f"NO ANSWER: {ENDS.get(end.how, end.how)}{detail}"
-        return f"BROKE OFF: {ENDS.get(end.how, end.how)}{detail}"
-    if error is not None and exchange.path.endswith(("/completions", "/embeddings", "/models")):
-        return f"NOT WHOLE: {cut(printable(error.message, keep=''), 200)}"
-    return ""
+    if error is not None and exchange.head is not None and exchange.head.status >= 400:
+        lines.append(_error_words(error))
+    if end is not None and end.detail and not end.whole:
+        lines.append(end.detail)
+    return [cut(printable(line, keep=""), MOST_REMARK_COLUMNS) for line in lines]
 
 
-def _left_contented(exchange: Exchange, error: Optional[APIError]) -> bool:
-    """The client closed after [DONE], without waiting for the last chunk. Many do; it is no break."""
-    return exchange.end is not None and exchange.end.how == "client_gone" and exchange.is_stream and error is None
-
-
-def _error_words(error: Optional[APIError]) -> str:
-    if error is None:
-        return ""
+def _error_words(error: APIError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
-    said = body.get("message") if isinstance(body.get("message"), str) else None
-    text = cut(printable(said if said is not None else str(error.message), keep=""), 160)
+    said = body.get("message")
+    text = said if isinstance(said, str) else str(error.message)
     code = error.code or error.type
-    return f"{printable(str(code))}: {text}" if code else text
-
-
-def _short(us: Optional[int]) -> str:
-    return duration(us).replace(" ", "")
+    return f"{code}: {text}" if code else text
 
 
 def request_lines(exchange: Exchange) -> List[str]:
