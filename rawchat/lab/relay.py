@@ -29,6 +29,7 @@ from .framing import RequestRefused, head_bytes
 from .passage import REDIRECTED, Passage, Wiring
 from .request_bytes import RequestHead, rewrite_head, take_head
 from .sending import BEFORE, Answer, Gone, Sender, close_gently, lay_out, reset
+from .serving import error_answer
 from .sides import MOST_WAITING_BYTES, Side, Waiter
 from .tap_faults import Tampering, is_answered_here, kept_headers, refused_parameter
 from .tap_target import refuse_method
@@ -214,6 +215,7 @@ class Relay:
         tampering = passage.tampering
         if tampering is not None:
             data = tampering.take(data)
+            self._note_fault(passage, tampering)
         if data:
             self._client.send(data)
             passage.witness.take(data, at_s)
@@ -247,12 +249,13 @@ class Relay:
             return False
         if tampering is not None:
             held = tampering.end() if error is None else tampering.broken()
+            self._note_fault(passage, tampering)
             if tampering.rewritten is not None:
                 self._play_tampered(passage, tampering)
                 return False
             self._client.send(held)
-            passage.witness.take(held, at_s)
-            self._note_fault(passage, tampering)
+            if held:
+                passage.witness.take(held, at_s)
         self._flush_client()
         if error is None:
             passage.end("eof", at_s)
@@ -329,16 +332,16 @@ class Relay:
             body, content_type = error_body(plan.instead, plan.wait)
             return self._play(passage, Answer(plan.instead.status, body, content_type), plan)
         if parameter:
-            answer = dry_run.error(400, f"Unrecognized request argument supplied: {parameter}", "unknown_parameter")
-            return self._play(passage, answer, plan)
+            said = f"Unrecognized request argument supplied: {parameter}"
+            return self._play(passage, error_answer(400, said, "unknown_parameter", parameter), plan)
         return self._play(passage, Answer(200), plan)
 
     def _note_fault(self, passage: Passage, tampering: Tampering) -> None:
-        if tampering.note:
-            passage.story.note(tampering.note, time.monotonic())
+        for note in tampering.notes:
+            passage.story.note(note, time.monotonic())
+        tampering.notes.clear()
 
     def _play_tampered(self, passage: Passage, tampering: Tampering) -> bool:
-        self._note_fault(passage, tampering)
         if tampering.rewritten is not None:
             assert tampering.head is not None
             kept = tuple(kept_headers(tampering.head, tampering.rewritten))

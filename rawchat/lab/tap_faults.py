@@ -5,7 +5,7 @@ r"""A fault played on somebody else's answer: passed on and broken off, or read 
     429, stall-head     never gets here: the upstream is not asked
 
 An answer that is itself an error, or breaks while it is held back, is passed on as it came, and no fault is played:
-`note` says which of these it was. Bytes in, bytes out: opens no socket and looks at no clock.
+the notes say which of these it was. Bytes in, bytes out: opens no socket and looks at no clock.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Tampering:
 
     act        how the connection is to end now, or ""
     rewritten  the answer to be sent in place of what was held back, with its head; None until it is whole
-    note       what was done, for the record
+    notes      what was done, for the record, until somebody takes it out
     """
 
     def __init__(self, plan: Plan, name: str, method: str) -> None:
@@ -86,7 +86,7 @@ class Tampering:
         self.act = ""
         self.rewritten: Optional[Answer] = None
         self.head: Optional[ResponseHead] = None
-        self.note = ""
+        self.notes: List[str] = []
         self._name = name
         self._reader = ResponseReader(method)
         self._held = bytearray()
@@ -142,11 +142,10 @@ class Tampering:
         is_stream = "event-stream" in head.headers.get("content-type", "").lower()
         if only_breaks_off(self.plan) and is_stream:
             self._way = "cut"
-            self.note = f"fault {self._name}: the upstream's own bytes, broken off by the tap"
             started = bytes(self._held[: len(self._held) - len(rest)])
             self._held.clear()
             if not self.plan.ending[1]:
-                self.act = self.plan.ending[0]
+                self._break_off()
             return started + self._take_until_cut(rest)
         self._way = "hold"
         self._read(rest)
@@ -154,9 +153,9 @@ class Tampering:
         return self._give_held() if self._way == "pass" else b""
 
     def _take_until_cut(self, data: bytes) -> bytes:
+        if self.act:
+            return b""
         for place in range(len(data)):
-            if self.act:
-                return data[:place]
             try:
                 self._reader.receive(data[place : place + 1])
             except HTTP_FAILURES:  # the upstream breaks by itself, and the client shall see how
@@ -164,9 +163,18 @@ class Tampering:
                 return data
             for piece in self._reader.pieces:
                 if self._events.count(piece) >= self.plan.ending[1]:
-                    self.act = self.plan.ending[0]
+                    self._break_off()
             self._reader.pieces.clear()
+            if self.act:  # the line end that closes the chunk belongs to it
+                return data[: place + 1] + (b"\r\n" if data[place + 1 : place + 3] == b"\r\n" else b"")
+            if self._reader.at_end:
+                self._note_given_up(f"the answer ended after {self._events.events} events")
+                return data
         return data
+
+    def _break_off(self) -> None:
+        self.act = self.plan.ending[0]
+        self.notes.append(f"fault {self._name}: the upstream's own bytes, broken off by the tap")
 
     def _read(self, data: bytes) -> None:
         if data:
@@ -188,7 +196,7 @@ class Tampering:
             self._note_given_up(answer)
             return
         self.rewritten = answer
-        self.note = f"fault {self._name}: the tap held the answer back until it was whole, and wrote it anew"
+        self.notes.append(f"fault {self._name}: the tap held the answer back until it was whole, and wrote it anew")
 
     def _give_up(self, why: str) -> bytes:
         self._note_given_up(why)
@@ -196,7 +204,7 @@ class Tampering:
 
     def _note_given_up(self, why: str) -> None:
         self._way = "pass"
-        self.note = f"fault {self._name} was not played: {why}"
+        self.notes.append(f"fault {self._name} was not played: {why}")
 
     def _give_held(self) -> bytes:
         held, self._held = bytes(self._held), bytearray()
