@@ -108,7 +108,7 @@ class Screen:
                 shown = printable(text, keep="\t")
                 room = self._columns() - len(start)
                 if is_terminal(self._out):
-                    shown = fold(shown, live.before, max(room, 20))
+                    shown = cut(fold(shown, live.before, max(room, 20)), max(room - 1, 20))
                 live.before = printable(text, keep="\t")
                 self._line(start + shown)
         if self._show_raw:
