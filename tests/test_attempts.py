@@ -26,18 +26,32 @@ class Sent(NamedTuple):
 
 ROWS = [
     ("the header says it", [Sent(0, 429, "0", call=1), Sent(1, 200, "1", call=1, attempt=2)]),
-    ("three attempts", [Sent(0, 500, "0", call=1), Sent(1, 500, "1", call=1, attempt=2), Sent(2, 200, "2", call=1, attempt=3)]),
+    (
+        "three attempts",
+        [Sent(0, 500, "0", call=1), Sent(1, 500, "1", call=1, attempt=2), Sent(2, 200, "2", call=1, attempt=3)],
+    ),
     ("a zero is a new call", [Sent(0, 429, "0", call=1), Sent(1, 200, "0", call=2)]),
     ("no header, after a 503", [Sent(0, 503, call=1), Sent(1, 200, call=1, attempt=2)]),
     ("no header, after a break", [Sent(0, 0, call=1), Sent(1, 200, call=1, attempt=2)]),
     ("no header, after a good answer", [Sent(0, 200, call=1), Sent(1, 200, call=2)]),
     ("no header, after a 400", [Sent(0, 400, call=1), Sent(1, 400, call=2)]),
-    ("no header, and the server said no", [Sent(0, 500, call=1, headers=(("x-should-retry", "false"),)), Sent(1, 200, call=2)]),
+    (
+        "no header, and the server said no",
+        [Sent(0, 500, call=1, headers=(("x-should-retry", "false"),)), Sent(1, 200, call=2)],
+    ),
     ("no header, much later", [Sent(0, 503, call=1), Sent(400, 200, call=2)]),
     ("another body", [Sent(0, 503, call=1), Sent(1, 200, body=b"[]", call=2)]),
     ("asked again after the retry", [Sent(0, 503, call=1), Sent(1, 200, call=1, attempt=2), Sent(2, 200, call=3)]),
     ("the first attempt was not seen", [Sent(0, 200, "1", call=1, attempt=2)]),
-    ("two calls of one body", [Sent(0, 429, "0", call=1), Sent(0.1, 429, "0", call=2), Sent(1, 200, "1", call=2, attempt=2), Sent(1.1, 200, "1", call=1, attempt=2)]),
+    (
+        "two calls of one body",
+        [
+            Sent(0, 429, "0", call=1),
+            Sent(0.1, 429, "0", call=2),
+            Sent(1, 200, "1", call=2, attempt=2),
+            Sent(1.1, 200, "1", call=1, attempt=2),
+        ],
+    ),
 ]
 
 
@@ -52,10 +66,15 @@ def play(rows):
             request,
             "/v1/chat/completions",
             sent.at_s,
-            lambda link, request=request, sent=sent: session.begin(request, at_s=sent.at_s, call=link.call, attempt=link.attempt),
+            lambda link, request=request, sent=sent: session.begin(
+                request, at_s=sent.at_s, call=link.call, attempt=link.attempt
+            ),
         )
         if sent.status:
-            recorder.head(wire.ResponseHead(sent.status, "", wire.Headers((*sent.headers, ("content-length", "0")))), at_s=sent.at_s)
+            recorder.head(
+                wire.ResponseHead(sent.status, "", wire.Headers((*sent.headers, ("content-length", "0")))),
+                at_s=sent.at_s,
+            )
         recorder.end("eof" if sent.status else "reset", at_s=sent.at_s + 0.01, whole=bool(sent.status))
         attempts.ended(recorder, sent.at_s + 0.01)
     return records.exchanges
@@ -64,7 +83,9 @@ def play(rows):
 @pytest.mark.parametrize("name, rows", ROWS, ids=[name for name, _ in ROWS])
 def test_links(name, rows):
     """Which call each exchange belongs to, and which attempt it is."""
-    assert [(exchange.call, exchange.attempt) for exchange in play(rows)] == [(sent.call, sent.attempt) for sent in rows]
+    assert [(exchange.call, exchange.attempt) for exchange in play(rows)] == [
+        (sent.call, sent.attempt) for sent in rows
+    ]
 
 
 def test_the_pause_is_on_record():

@@ -10,7 +10,10 @@ dry_run = module("lab.dry_run")
 edits = module("lab.edits")
 
 HI = [{"role": "user", "content": "Hi"}]
-TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+TOOL = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
 
 
 def canned(payload, method="POST", path="/v1/chat/completions"):
@@ -40,7 +43,9 @@ def test_every_chat_gets_an_answer(name, body, note, stream):
     assert found.answer.status == 200
     if stream:
         chunks = [document for document in found.answer.documents if document != edits.DONE]
-        assert found.answer.documents[-1] == edits.DONE and {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+        assert found.answer.documents[-1] == edits.DONE and {chunk["object"] for chunk in chunks} == {
+            "chat.completion.chunk"
+        }
         models = {chunk["model"] for chunk in chunks}
     else:
         reply = rawchat.Reply(json.loads(found.answer.body))
@@ -53,17 +58,39 @@ def test_every_chat_gets_an_answer(name, body, note, stream):
 
 def test_tools_are_called():
     """Where tools are offered, the canned answer calls one, as the practice server does."""
-    reply = json.loads(canned({"model": "llama3", "messages": [{"role": "user", "content": "What is the weather in Paris?"}], "tools": [TOOL]}).answer.body)
+    reply = json.loads(
+        canned(
+            {
+                "model": "llama3",
+                "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+                "tools": [TOOL],
+            }
+        ).answer.body
+    )
     assert reply["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "get_weather"
 
 
 OTHERS = [
-    ("embeddings", "POST", "/v1/embeddings", {"model": "bge-m3", "input": ["a", "b"]}, 200, lambda found: len(found["data"]) == 2 and found["model"] == "bge-m3"),
+    (
+        "embeddings",
+        "POST",
+        "/v1/embeddings",
+        {"model": "bge-m3", "input": ["a", "b"]},
+        200,
+        lambda found: len(found["data"]) == 2 and found["model"] == "bge-m3",
+    ),
     ("embeddings without input", "POST", "/embeddings", {}, 200, lambda found: found["object"] == "list"),
     ("models", "GET", "/v1/models", None, 200, lambda found: found["object"] == "list"),
     ("one model", "GET", "/v1/models/org/name", None, 200, lambda found: found["id"] == "org/name"),
     ("a model that is known", "GET", "/openai/v1/models/gpt-4o", None, 200, lambda found: found["id"] == "gpt-4o"),
-    ("responses", "POST", "/v1/responses", {}, 501, lambda found: "no canned answer for POST /v1/responses" in found["error"]["message"]),
+    (
+        "responses",
+        "POST",
+        "/v1/responses",
+        {},
+        501,
+        lambda found: "no canned answer for POST /v1/responses" in found["error"]["message"],
+    ),
     ("a chat by GET", "GET", "/v1/chat/completions", None, 501, lambda found: found["error"]["type"] == "tap_error"),
 ]
 

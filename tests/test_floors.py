@@ -39,6 +39,7 @@ SUITES_OF_THEIR_OWN = {
     "test_sdk_programs.py": "programs for the openai package, under both names",
     "test_staircase.py": "the five programs of scripts/examples/staircase/",
     "test_sdk_scripts.py": "the table of scripts over that shape",
+    "test_tap_clients.py": "real clients through the tap",
 }
 
 

@@ -74,7 +74,9 @@ ROWS = [
     Row("304", (b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",), method="GET"),
     Row("307", (sized(b"", b"Location: http://elsewhere.invalid/v1", first=b"HTTP/1.1 307 Temporary Redirect\r\n"),)),
     Row("429 with all its headers", (RATE_LIMITED,), same_bytes=False),
-    Row("odd but legal heads", (OK + b"x-EMPTY:\r\nx-folded: a\r\n  b\r\nContent-Length:2\r\n\r\n{}",), same_bytes=False),
+    Row(
+        "odd but legal heads", (OK + b"x-EMPTY:\r\nx-folded: a\r\n  b\r\nContent-Length:2\r\n\r\n{}",), same_bytes=False
+    ),
     Row("one byte at a time", tuple(bytes((byte,)) for byte in CHUNKED + b"".join(STREAM) + LAST)),
     Row("a megabyte", (sized(bytes(range(256)) * 4096),)),
     Row("reset in the stream", (CHUNKED, *STREAM[:3], RESET), "reset", False),
@@ -311,7 +313,9 @@ def test_twenty_connections_at_once(practice):
 def test_another_protocol_is_passed_on():
     """After a 101 the bytes are no requests: they pass both ways until somebody closes."""
     switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
-    head = head_of("Host: tap", "Upgrade: websocket", "Connection: upgrade", target="/v1/realtime").replace(b"POST", b"GET")
+    head = head_of("Host: tap", "Upgrade: websocket", "Connection: upgrade", target="/v1/realtime").replace(
+        b"POST", b"GET"
+    )
     size_bytes = len(head) + len("127.0.0.1:12345") - len("tap")
     with Listening([(size_bytes, switch), (size_bytes + 4, b"\x81\x02hi")]) as server:
         with tapped(server.url.replace("/chat/completions", "")) as (tap, records):
@@ -478,10 +482,16 @@ def test_the_key_reaches_the_server_and_no_record():
     key = "sk-proj-abcdefghijklmnop0123456789"
     body = json.dumps({"model": "m", "messages": [], "api_key": key}).encode()
     request = request_bytes(
-        body, path=f"/v1/chat/completions?api-key={key}", close=False, headers=(f"Authorization: Bearer {key}", f"api-key: {key}")
+        body,
+        path=f"/v1/chat/completions?api-key={key}",
+        close=False,
+        headers=(f"Authorization: Bearer {key}", f"api-key: {key}"),
     )
     answer = json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}).encode()
-    with RawServer([sized(answer, first=b"HTTP/1.1 401 Unauthorized\r\n")]) as server, tapped(server.url) as (tap, records):
+    with (
+        RawServer([sized(answer, first=b"HTTP/1.1 401 Unauthorized\r\n")]) as server,
+        tapped(server.url) as (tap, records),
+    ):
         data, _ = ask(tap.port, request, len(sized(answer, first=b"HTTP/1.1 401 Unauthorized\r\n")))
         records.wait_for("end")
     assert server.requests[0].count(key.encode()) == 4 and key.encode() in data

@@ -36,7 +36,13 @@ def test_a_head_that_is_not_all_here():
         assert head is None and rest == HEAD[:place]
 
 
-KEEPS = [("1.1", "", True), ("1.1", "close", False), ("1.1", "Keep-Alive, Close", False), ("1.0", "", False), ("1.0", "keep-alive", True)]
+KEEPS = [
+    ("1.1", "", True),
+    ("1.1", "close", False),
+    ("1.1", "Keep-Alive, Close", False),
+    ("1.0", "", False),
+    ("1.0", "keep-alive", True),
+]
 
 
 @pytest.mark.parametrize("version, connection, keeps", KEEPS)
@@ -78,7 +84,11 @@ def cuts_of(data):
     dice = random.Random(7)
     places = sorted(dice.randrange(len(data) + 1) for _ in range(5))
     pieces = [data[start:end] for start, end in zip([0, *places], [*places, len(data)])]
-    return {"whole": [data], "byte by byte": [data[place : place + 1] for place in range(len(data))], "at random": pieces}
+    return {
+        "whole": [data],
+        "byte by byte": [data[place : place + 1] for place in range(len(data))],
+        "at random": pieces,
+    }
 
 
 @pytest.mark.parametrize("way", ["whole", "byte by byte", "at random"])
@@ -102,7 +112,9 @@ def test_chunks_are_told():
     assert request_bytes.told_chunks(range(1, 11)).endswith("10 chunks of 1, 2, 3, 4, 5, 6, 7, 8, ... bytes")
 
 
-@pytest.mark.parametrize("data, status", [(b"\x16\x03\x01", 400), (b"nonsense\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n" + b"x" * 70000, 431)])
+@pytest.mark.parametrize(
+    "data, status", [(b"\x16\x03\x01", 400), (b"nonsense\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n" + b"x" * 70000, 431)]
+)
 def test_heads_that_cannot_be_read(data, status):
     """Refused with the status that a server would give."""
     with pytest.raises(framing.RequestRefused) as caught:

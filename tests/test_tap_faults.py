@@ -101,13 +101,28 @@ def test_a_cut_passes_the_upstreams_own_bytes_on():
 
 
 NOT_PLAYED = [
-    ("an error of the upstream", [b"HTTP/1.1 429 Slow Down\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}"], "crlf", "answered 429"),
+    (
+        "an error of the upstream",
+        [b"HTTP/1.1 429 Slow Down\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}"],
+        "crlf",
+        "answered 429",
+    ),
     ("an error, and a cut", [b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}"], "cut@1", "answered 500"),
     ("no HTTP", [b"nonsense\r\n\r\n", CLOSE], "crlf", "cannot be read"),
     ("a break", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", CLOSE], "ids", "broke off"),
-    ("a cut beyond the end", [b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: 1\n\n"], "cut@5", "ended after 1 events"),
+    (
+        "a cut beyond the end",
+        [b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: 1\n\n"],
+        "cut@5",
+        "ended after 1 events",
+    ),
     ("a reset", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", RESET], "bytes", "broke off"),
-    ("no JSON to edit", [b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p/>"], "no-finish", "no JSON object"),
+    (
+        "no JSON to edit",
+        [b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p/>"],
+        "no-finish",
+        "no JSON object",
+    ),
 ]
 
 
@@ -150,7 +165,10 @@ def test_characters_stay_as_they_were_written():
     head = wire.ResponseHead(200, "OK", wire.Headers((("content-type", "text/event-stream"),)))
     for text in ("é", "\\u00e9"):
         play = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % text.encode()
-        answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s" % (len(play), play)
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s" % (
+            len(play),
+            play,
+        )
         with RawServer([answer]) as server, tapped(server.url, fault="changing-ids") as (tap, records):
             with RawClient(tap.port) as client:
                 client.send(request_bytes(body_of(stream=True), close=False)).until(b"0\r\n\r\n")
@@ -189,8 +207,18 @@ def test_event_ends():
 
 def test_tool_calls_get_an_index_in_a_stream():
     """A whole reply made a stream: its calls are told apart as a stream tells them apart."""
-    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}
-    body = json.dumps({"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}).encode()
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+    }
+    body = json.dumps(
+        {
+            "id": "c",
+            "object": "chat.completion",
+            "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+        }
+    ).encode()
     head = wire.ResponseHead(200, "OK", wire.Headers((("content-type", "application/json"),)))
     answer = tap_faults.taken_apart(head, body, faults.plan_for("stream"))
     assert answer.documents[0]["choices"][0]["delta"]["tool_calls"][0]["index"] == 0

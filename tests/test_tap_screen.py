@@ -25,7 +25,9 @@ def chunk(data):
 
 def event(text="", **more):
     choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": None, **more}
-    return chunk(b"data: " + json.dumps({"id": "c1", "object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n")
+    return chunk(
+        b"data: " + json.dumps({"id": "c1", "object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+    )
 
 
 class Call(NamedTuple):
@@ -44,7 +46,9 @@ class Call(NamedTuple):
 
 
 WHOLE = Call(reads=(event("Hel"), event("lo"), event(finish_reason="stop"), chunk(b"data: [DONE]\n\n"), b"0\r\n\r\n"))
-REFUSAL = json.dumps({"error": {"message": "Slow \x1b[2Jdown, please.", "type": "requests", "code": "rate_limit_exceeded"}}).encode()
+REFUSAL = json.dumps(
+    {"error": {"message": "Slow \x1b[2Jdown, please.", "type": "requests", "code": "rate_limit_exceeded"}}
+).encode()
 LIMIT = Call(429, (("content-type", "application/json"), ("content-length", str(len(REFUSAL)))), (REFUSAL,))
 
 
@@ -64,7 +68,10 @@ def shown(calls, out=None, **settings):
     for number, call in enumerate(calls):
         at_s = float(number * 10)
         recorder = session.begin(
-            wire.Request("POST", "http://h/v1/chat/completions", HEADERS, BODY), at_s=at_s, call=call.call, attempt=call.attempt
+            wire.Request("POST", "http://h/v1/chat/completions", HEADERS, BODY),
+            at_s=at_s,
+            call=call.call,
+            attempt=call.attempt,
         )
         if call.status:
             recorder.head(wire.ResponseHead(call.status, "OK", wire.Headers(call.headers)), at_s=at_s + 0.1)
@@ -80,11 +87,18 @@ def shown(calls, out=None, **settings):
 
 ROWS = [
     ("a stream", [WHOLE], ["#1 POST /chat/completions 200 stream ttft 200ms 4 events 1.0s stop"]),
-    ("an error", [LIMIT], ["#1 POST /chat/completions 429 rate limit 1.0s", "   rate_limit_exceeded: Slow \\x1b[2Jdown, please."]),
+    (
+        "an error",
+        [LIMIT],
+        ["#1 POST /chat/completions 429 rate limit 1.0s", "   rate_limit_exceeded: Slow \\x1b[2Jdown, please."],
+    ),
     (
         "a retry",
         [LIMIT._replace(wait_s=0.52), WHOLE._replace(call=1, attempt=2)],
-        ["#2 = #1 again, attempt 2, after 0.52 s", "#2 = #1 again, attempt 2: 200 stream ttft 200ms 4 events 1.0s stop"],
+        [
+            "#2 = #1 again, attempt 2, after 0.52 s",
+            "#2 = #1 again, attempt 2: 200 stream ttft 200ms 4 events 1.0s stop",
+        ],
     ),
     (
         "a third attempt",
@@ -101,9 +115,21 @@ ROWS = [
         [Call(0, how="unreachable", whole=False, detail="cannot reach h:80: Connection refused")],
         ["#1 POST /chat/completions no connection could be made", "   cannot reach h:80: Connection refused"],
     ),
-    ("a client that left content", [WHOLE._replace(reads=WHOLE.reads[:4], how="client_gone", whole=False)], ["stop the client left after [DONE]"]),
-    ("a client that left early", [WHOLE._replace(reads=WHOLE.reads[:1], how="client_gone", whole=False)], ["cut off: the client closed its side first"]),
-    ("a fault", [WHOLE._replace(notes=("fault crlf: the tap held the answer back",))], ["#1 fault crlf: the tap held the answer back"]),
+    (
+        "a client that left content",
+        [WHOLE._replace(reads=WHOLE.reads[:4], how="client_gone", whole=False)],
+        ["stop the client left after [DONE]"],
+    ),
+    (
+        "a client that left early",
+        [WHOLE._replace(reads=WHOLE.reads[:1], how="client_gone", whole=False)],
+        ["cut off: the client closed its side first"],
+    ),
+    (
+        "a fault",
+        [WHOLE._replace(notes=("fault crlf: the tap held the answer back",))],
+        ["#1 fault crlf: the tap held the answer back"],
+    ),
 ]
 
 

@@ -66,5 +66,7 @@ def test_bases_that_cannot_be_used(name, to, words):
 
 def test_hosts_are_named_with_their_ports():
     """For the Host header: without a port that the scheme implies, an IPv6 address in brackets."""
-    names = [tap_target.read_base(url).origin.name for url in ("https://h:443/v1", "http://h:8000", "http://[::1]:8000/v1")]
+    names = [
+        tap_target.read_base(url).origin.name for url in ("https://h:443/v1", "http://h:8000", "http://[::1]:8000/v1")
+    ]
     assert names == ["h", "h:8000", "[::1]:8000"]
