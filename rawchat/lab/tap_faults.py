@@ -234,6 +234,8 @@ class EventEnds:
 def taken_apart(head: ResponseHead, body: bytes, plan: Plan) -> Any:
     """The Answer that the plan makes of this one; or a text that says why it can make none."""
     kind = head.headers.get("content-type", "")
+    if plan.needs_usage and b'"usage"' not in body:
+        return "the answer has no usage; a request asks for it with stream_options.include_usage"
     is_stream = "event-stream" in kind.lower()
     shape = plan.shape or ("stream" if is_stream else "whole")
     if (shape == "stream") != is_stream:
@@ -246,8 +248,9 @@ def taken_apart(head: ResponseHead, body: bytes, plan: Plan) -> Any:
         document = _json_object(body)
         if document is None:
             return "the answer is no JSON object"
+        ascii_only = bool(dict(plan.dialect).get("ascii_only", body.isascii()))
         (changed, *_) = edited([document], plan) or [document]
-        body = json.dumps(changed, indent=2, ensure_ascii=body.isascii()).encode()
+        body = json.dumps(changed, indent=2, ensure_ascii=ascii_only).encode()
     return Answer(head.status, body, kind)
 
 
