@@ -6,9 +6,9 @@ import re
 import pytest
 
 from . import module
+from .doors import CLOSE, RESET, RawServer
 from .practice_wire import Got, body_of, request_bytes
 from .tapped import RawClient, ask, tapped
-from .test_requests_transport import CLOSE, RESET, RawServer
 
 faults = module("lab.faults")
 practice = module("lab.practice")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs
-from ..transport.http1 import HTTP_FAILURES, ResponseReader, encode_request
-from ..transport.route import Origin, proxy_for, read_origin, tls_context
+from ..transport.http1 import HTTP_FAILURES, ResponseReader
+from ..transport.route import Origin, Route, connect_bytes, proxy_for, read_origin, tls_context
 from .tap_target import Base
 
 if TYPE_CHECKING:
@@ -103,12 +103,9 @@ class Upstream:
 
 def open_tunnel(connection: socket.socket, origin: Origin, proxy: Origin) -> None:
     """CONNECT (RFC 9110, 9.3.6). Raises Unreachable."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    authority = f"{host}:{origin.port}"
-    headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
     reader = ResponseReader("CONNECT")
     try:
-        connection.sendall(encode_request("CONNECT", authority, headers, b"", authority))
+        connection.sendall(connect_bytes(Route(origin, proxy)))
         while reader.head is None:
             # One byte at a time: what follows the head belongs to the tunnel.
             data = connection.recv(1)
