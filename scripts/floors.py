@@ -216,6 +216,7 @@ FLOORS = (
             "lab/attempts.py",
             "lab/witness.py",
             "lab/tap_faults.py",
+            "lab/tap_page.py",
             "lab/dry_run.py",
             "lab/passage.py",
             "lab/relay.py",

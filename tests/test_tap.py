@@ -129,6 +129,14 @@ def test_events_and_bytes(practice, capfd):
     assert '"delta":{"role":"assistant"' in shown and "#1 < HTTP/1.1 200 OK" in shown and "[DONE]" in shown
 
 
+def test_the_live_page_is_told(practice, capfd):
+    """Its address, for the browser; the page is there while the program runs."""
+    look = "import os, urllib.request; print(urllib.request.urlopen(os.environ['OPENAI_BASE_URL'][:-2] + '__tap__/').status)"
+    assert run_tap(practice, "--ui", command=program(look)) == 0
+    shown = capfd.readouterr()
+    assert shown.out == "200\n" and "Live page: http://127.0.0.1:" in shown.err
+
+
 TROUBLE = [
     ("a program that is not there", ["--", "/no/such/program"], 127, "cannot run /no/such/program"),
     ("a file that is no program", ["--", "."], 126, "cannot run ."),

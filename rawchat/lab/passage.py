@@ -21,6 +21,7 @@ from .attempts import Attempts
 from .recording import Recording
 from .request_bytes import BodyFollower, RequestHead, told_chunks
 from .tap_faults import FaultBook, Tampering
+from .tap_page import TapPage
 from .upstream import Upstream
 from .witness import Story, Witness
 
@@ -38,6 +39,7 @@ class Wiring(NamedTuple):
     root: str
     is_dry_run: bool
     say: Callable[[str], None]
+    page: Optional[TapPage] = None
 
 
 class Passage:

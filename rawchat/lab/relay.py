@@ -80,6 +80,12 @@ class Relay:
             self._wiring.say(f"a request that cannot be passed on: {refused}")
             self._answer_refusal(getattr(refused, "status", 405), str(refused))
             return False
+        page = self._wiring.page
+        if page is not None and page.is_for(head):
+            self._waiter.forget(self._client)
+            self._client.connection.setblocking(True)
+            page.serve(head, self._client.connection)
+            return False
         passage = Passage(self._wiring, head, reused=self._server_used)
         if not (self._wiring.is_dry_run or self._wiring.faults.parts):
             return self._pass_on(passage)

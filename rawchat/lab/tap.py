@@ -35,6 +35,7 @@ from .passage import Wiring
 from .recording import Recording, Sink
 from .relay import Relay
 from .tap_faults import FaultBook
+from .tap_page import PATH, TapPage
 from .tap_screen import Screen
 from .tap_target import DEFAULT_UPSTREAM, Base, read_base
 from .upstream import Upstream
@@ -52,6 +53,7 @@ class Tap:
     sinks      callables of one record each: a CassetteWriter, a Screen
     fault      played on the exchanges; `fault_at`: only from the exchange with this number on
     dry_run    nothing is sent, every request gets a canned answer
+    live       serve the live page: `page_url`
     say        is told what is no exchange: a request that cannot be read
     Raises PayloadError for an address that cannot be used, FaultNameError for a fault that there is not.
     """
@@ -67,9 +69,12 @@ class Tap:
         dry_run: bool = False,
         hider: Optional[Hider] = None,
         first_number: int = 1,
+        live: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.base: Base = read_base(to)
+        self._page = TapPage() if live else None
+        sinks = [*sinks, self._page.feed] if self._page is not None else sinks
         self.recording = Recording(sinks, source="tap", hider=hider, first_number=first_number)
         self._faults = FaultBook(fault, fault_at)
         self._dry_run = dry_run
@@ -109,6 +114,7 @@ class Tap:
             self.root,
             self._dry_run,
             self._say,
+            self._page,
         )
         self._accepting = threading.Thread(target=self._accept, args=(listener, wiring), name="tap", daemon=True)
         self._accepting.start()
@@ -120,6 +126,8 @@ class Tap:
             return
         self._wait_for_relays(grace_s)
         self._stopping.set()
+        if self._page is not None:
+            self._page.feed.close()
         # Closing a listening socket does not wake its thread everywhere; a connection does.
         with contextlib.suppress(OSError), socket.create_connection((HOST, self.port)):
             self._accepting.join()
@@ -159,6 +167,11 @@ class Tap:
     def url(self) -> str:
         """The base URL for clients."""
         return f"{self.root}/v1"
+
+    @property
+    def page_url(self) -> str:
+        """The live page, for a browser."""
+        return self.root + PATH
 
     def _accept(self, listener: socket.socket, wiring: Wiring) -> None:
         while True:
@@ -201,6 +214,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="send nothing: show each request, answer it canned")
     parser.add_argument("--events", action="store_true", help="show each event as it comes, with its gap")
     parser.add_argument("--raw", action="store_true", help="show the bytes as they come, both ways")
+    parser.add_argument("--ui", action="store_true", help="serve a page that shows it all live, on the tap's own port")
     parser.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="COMMAND", help="run this with its base URL tapped"
     )
@@ -215,6 +229,8 @@ def run(options: argparse.Namespace) -> int:
     with recorder(options.record, screen.say) as (sinks, first_number):
         tap = _tap_for(options, [*sinks, screen], first_number, screen)
         with tap:
+            if options.ui:
+                screen.say(f"Live page: {tap.page_url}")
             try:
                 code = _run_program(program, tap, screen) if program else _listen(tap, screen)
             finally:
@@ -236,6 +252,7 @@ def _tap_for(options: argparse.Namespace, sinks: Iterable[Sink], first_number: i
             dry_run=options.dry_run,
             hider=Hider([key] if key and not is_word(key) else []),
             first_number=first_number,
+            live=options.ui,
             say=screen.say,
         )
     except FaultNameError as error:
