@@ -154,10 +154,26 @@ def test_events_with_their_gaps():
     reads = (split[:20], split[20:], chunk(b": keep-alive\n\n"), event("lo"), chunk(b"event: error\ndata: {}\n\n"))
     lines = shown([WHOLE._replace(reads=reads)], show_events=True).splitlines()
     assert lines[0] == "#1   100 ms  200 text/event-stream"
-    assert lines[1].startswith('#1   300 ms   +200 ms  {"id": "c1"')
+    assert lines[1].startswith('#1   300 ms   +200 ms  data: {"id": "c1"')
     assert lines[2] == "#1   400 ms   +100 ms  : keep-alive"
     assert lines[3].startswith("#1   500 ms   +100 ms  ") and '"lo"' in lines[3]
-    assert lines[4] == "#1   600 ms   +100 ms  error: {}"
+    assert lines[4] == "#1   600 ms   +100 ms  event: error, data: {}"
+
+
+def test_an_event_is_shown_by_what_is_new_in_it(monkeypatch):
+    """On a terminal: what is the same as in the event before gives way, and no remark says what the line says already."""
+    monkeypatch.setattr(tap_screen, "terminal_columns", lambda out: 80)
+    cut_off = WHOLE._replace(whole=False, reads=WHOLE.reads[:3], detail="the connection ended before the last chunk")
+    lines = shown([cut_off], Terminal(80), show_events=True).splitlines()
+    assert lines[2].partition("data: ")[2].startswith("…") and '"lo"' in lines[2]
+    assert sum("the last chunk" in line for line in lines) == 1
+
+
+def test_long_lines_are_folded():
+    """At spaces, with their indentation; a word that is too long stands alone."""
+    assert tap_screen.folded("   one two three", 12) == ["   one two", "   three"]
+    assert tap_screen.folded("#1 " + "x" * 20 + " end", 10) == ["#1", "   " + "x" * 20, "   end"]
+    assert tap_screen.folded("short", 10) == ["short"]
 
 
 def test_events_of_what_is_no_stream():

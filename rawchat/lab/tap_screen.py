@@ -122,9 +122,11 @@ class Screen:
         del self._open[exchange.number]
         self._live.pop(exchange.number, None)
         well = exchange.head is not None and exchange.head.status < 400 and how_it_ended(exchange) in ("", CONTENT)
-        self._line(printable(call_line(exchange)), _GOOD if well else _BAD)
+        line = printable(call_line(exchange))
+        self._line(line, _GOOD if well else _BAD)
         for remark in remarks(exchange):
-            self._line(f"   {remark}")
+            if remark not in line:
+                self._line(f"   {remark}")
 
     # Lines
 
@@ -178,7 +180,7 @@ class LiveEvents:
         if body is None:
             return
         events = self._decoder.feed(body)
-        texts = [f"{event.event + ': ' if event.event else ''}{event.data}" for event in events]
+        texts = [f"{f'event: {event.event}, ' if event.event else ''}data: {event.data}" for event in events]
         if not texts and body.lstrip().startswith(b":"):
             texts = [body.decode("utf-8", "replace").strip()]
         for text in texts:
@@ -235,14 +237,14 @@ def request_lines(exchange: Exchange) -> List[str]:
 def folded(line: str, columns: int) -> List[str]:
     """A long line as several, broken at spaces, the later ones indented; a word that is too long stands alone."""
     lines: List[str] = []
-    current = ""
-    for word in line.split(" "):
-        longer = f"{current} {word}" if current else word
+    current, *words = line.split(" ")
+    for word in words:
+        longer = f"{current} {word}"
         if current.strip() and columns_of(longer) > columns:
             lines.append(current)
             current = f"   {word}"
         else:
-            current = longer if current or not lines else word
+            current = longer
     return [*lines, current]
 
 
