@@ -29,7 +29,7 @@ def test_a_script_says_what_it_is_and_reads_as_python_3_9(path):
     assert os.name == "nt" or os.access(path, os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["test", "check", "environment.py"])
+@pytest.mark.parametrize("name", ["test", "check", "bench", "environment.py"])
 def test_help_needs_nothing_installed(name, tmp_path):
     """From any folder, without site-packages."""
     command = [sys.executable, "-S", "-E", "-B", str(TOP / "scripts" / name), "--help"]

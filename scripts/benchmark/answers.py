@@ -32,7 +32,22 @@ ANSWER_TEXT = "Gradient descent walks downhill on a function, step by step, unti
 # Pieces as a tokenizer cuts them: most are a word with its blank, some have to be escaped in JSON.
 TOKENS = (
     *(" the", " gradient", " of", " a", " function", " points", " uphill", ",", " so", " each", " step", " goes"),
-    *(" against", " it", ".", "\n\n", " Its", " length", " is", ' the "', "learning", ' rate"', " (", "η", ").", " Too"),
+    *(
+        " against",
+        " it",
+        ".",
+        "\n\n",
+        " Its",
+        " length",
+        " is",
+        ' the "',
+        "learning",
+        ' rate"',
+        " (",
+        "η",
+        ").",
+        " Too",
+    ),
     *(" large", " a", " step", " over", "sho", "ots", ";", " too", " small", " one", " takes", " for", " ever", ".\n"),
 )
 HEADERS = (
@@ -62,11 +77,17 @@ def head(content_type: str, framing: str, *, connection: str = "keep-alive") -> 
 
 def whole() -> bytes:
     """The answer to a call that does not stream: head and body."""
-    message = {"role": "assistant", "content": ANSWER_TEXT, "refusal": None, "annotations": []}
+    message: Dict[str, Any] = {"role": "assistant", "content": ANSWER_TEXT, "refusal": None, "annotations": []}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     document = {
-        **{"id": ID, "object": "chat.completion", "created": CREATED, "model": MODEL, "choices": [choice]},
-        **{"usage": USAGE, "service_tier": "default", "system_fingerprint": "fp_34a54ae93c"},
+        "id": ID,
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": MODEL,
+        "choices": [choice],
+        "usage": USAGE,
+        "service_tier": "default",
+        "system_fingerprint": "fp_34a54ae93c",
     }
     body = json.dumps(document, indent=2).encode()
     return head("application/json", f"Content-Length: {len(body)}") + body
@@ -74,8 +95,14 @@ def whole() -> bytes:
 
 def chunk(choices: List[Dict[str, Any]], usage: Optional[Dict[str, Any]] = None) -> bytes:
     document = {
-        **{"id": ID, "object": "chat.completion.chunk", "created": CREATED, "model": MODEL},
-        **{"service_tier": "default", "system_fingerprint": "fp_34a54ae93c", "choices": choices, "usage": usage},
+        "id": ID,
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": MODEL,
+        "service_tier": "default",
+        "system_fingerprint": "fp_34a54ae93c",
+        "choices": choices,
+        "usage": usage,
     }
     return b"data: " + json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
 

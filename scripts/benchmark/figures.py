@@ -1,7 +1,7 @@
 """Rounds, medians, spreads and ratios. Pure: who measures, and what, comes from outside.
 
-    A B C  A B C  A B C      every way once a round, so that what the machine does meanwhile meets all alike
-    A1/C1  A2/C2  A3/C3      a ratio is taken within a round; shown are the median, and the middle half as the spread
+A B C  A B C  A B C      every way once a round, so that what the machine does meanwhile meets all alike
+A1/C1  A2/C2  A3/C3      a ratio is taken within a round; shown are the median, and the middle half as the spread
 """
 
 from __future__ import annotations

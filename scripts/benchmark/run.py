@@ -130,8 +130,9 @@ def arguments_for(row: Row, variant: str, way: str, around: Surroundings) -> Lis
 
 
 def measure(row: Row, variant: str, around: Surroundings, rounds: int) -> Result:
-    """All rounds of one figure, after one that is not counted: files are read, pools filled, code is warm. A figure that
-    needs one round only is a count, which no warming changes.
+    """All rounds of one figure, after one that is not counted: files are read, pools filled, code is warm.
+
+    A figure that needs one round only is a count, which no warming changes.
     """
     once: Dict[str, Callable[[], float]] = {}
     absent: Dict[str, str] = {}

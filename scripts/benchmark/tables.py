@@ -1,8 +1,8 @@
 """Results as people read them: a block per figure as it comes, and one table of all targets. Pure.
 
-    one warm call, CPU (us)
-      openai                812     798-840
-      rawchat+requests      371     365-380     0.46 (0.45-0.47) of openai, to reach 0.50: reached
+one warm call, CPU (us)
+  openai                812     798-840
+  rawchat+requests      371     365-380     0.46 (0.45-0.47) of openai, to reach 0.50: reached
 """
 
 from __future__ import annotations

@@ -64,9 +64,7 @@ class Way:
         import threading
 
         pieces: List[int] = []
-        threads = [
-            threading.Thread(target=lambda: pieces.append(sum(1 for _ in self.stream()))) for _ in range(count)
-        ]
+        threads = [threading.Thread(target=lambda: pieces.append(sum(1 for _ in self.stream()))) for _ in range(count)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -81,11 +79,11 @@ class OpenAIWay(Way):
         self.client = openai.OpenAI(api_key=KEY, base_url=self.base_url)
 
     def call(self) -> str:
-        answer = self.client.chat.completions.create(model=MODEL, messages=messages())  # type: ignore[arg-type]
+        answer = self.client.chat.completions.create(model=MODEL, messages=messages())
         return answer.choices[0].message.content or ""
 
     def stream(self) -> Iterator[str]:
-        self.last = stream = self.client.chat.completions.create(model=MODEL, messages=messages(), stream=True)  # type: ignore[arg-type]
+        self.last = stream = self.client.chat.completions.create(model=MODEL, messages=messages(), stream=True)
         for chunk in stream:
             if chunk.choices and chunk.choices[0].delta.content:
                 yield chunk.choices[0].delta.content
@@ -188,11 +186,14 @@ class SocketWay(Way):
     connected: Any = None
 
     def open(self) -> None:
-        import socket
-
         host, _, self.path = self.url.partition("://")[2].partition("/")
         name, _, port = host.partition(":")
-        self.connect = lambda: socket.create_connection((name, int(port)))
+        self.address = (name, int(port))
+
+    def connect(self) -> Any:
+        import socket
+
+        return socket.create_connection(self.address)
 
     def request(self, **more: Any) -> bytes:
         import json

@@ -48,7 +48,9 @@ class Task:
         import zlib
 
         if (len(text), zlib.crc32(text.encode())) != (self.characters, self.checksum):
-            raise Wrong(f"{self.way} read {len(text)} characters, not the {self.characters} that were sent: {text[-80:]!r}")
+            raise Wrong(
+                f"{self.way} read {len(text)} characters, not the {self.characters} that were sent: {text[-80:]!r}"
+            )
 
     def check_count(self, pieces: int, expected: int) -> None:
         if pieces != expected:
@@ -93,7 +95,7 @@ def memory_after_one_call(task: Task) -> Callable[[], float]:
 
 
 def most_memory_bytes() -> int:
-    """Of this program. Linux hands `ru_maxrss` down from the process that started it, so the kernel's own line is read."""
+    """Of this program. On Linux `ru_maxrss` begins at what the starting process had, so the kernel's line is read."""
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             for line in file:
@@ -139,13 +141,13 @@ def chunk_cpu(task: Task) -> Callable[[], float]:
 
 
 def chunk_delay(task: Task) -> Callable[[], float]:
-    """From the server's write to the loop that asked for the text. The first chunks meet a stream that is warming up."""
+    """From the server's write to the loop that asked for the text; the first chunks meet a stream still warming up."""
     way = task.open()
 
     def once() -> float:
         delays_ns: List[int] = []
         for text in way.stream():
-            delays_ns.append(time.monotonic_ns() - int(text))
+            delays_ns.append(time.monotonic_ns() - int(text))  # noqa: PERF401
         task.check_count(len(delays_ns), task.amount)
         settled = sorted(delays_ns[10:])
         return settled[len(settled) // 2] / 1e6
