@@ -344,3 +344,12 @@ def test_the_last_word_of_a_worker_is_waited_for(monkeypatch):
     with run.child(Path(sys.executable), "worker", [], {}) as process:
         with pytest.raises(run.Broken, match="openai gave no answer"):
             run.Worker(process, "openai")
+
+
+def test_an_interrupted_run_leaves_no_process_behind(monkeypatch):
+    """A worker in the middle of a round is not waited for."""
+    monkeypatch.setattr(run, "PROGRAM", "import time; time.sleep(600)")
+    with pytest.raises(KeyboardInterrupt):
+        with run.child(Path(sys.executable), "worker", [], {}) as process:
+            raise KeyboardInterrupt
+    assert process.returncode not in (None, 0)

@@ -24,8 +24,8 @@ floors = load(TOP / "scripts" / "floors.py")
 SUITES_OF_THEIR_OWN = {
     "test_core_copy.py": "a copy with the core alone",
     "test_against_practice.py": "the client and the practice server, end to end",
-    "test_doors.py": "what all transports have in common",
     "test_bench.py": "scripts/bench and scripts/benchmark/",
+    "test_doors.py": "what all transports have in common",
     "test_embed.py": "Client.embed",
     "test_examples.py": "the programs in scripts/examples/",
     "test_exports.py": "what the package offers",

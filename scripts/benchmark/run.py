@@ -66,13 +66,16 @@ def compile_with(python: Path, folder: Path, variables: Dict[str, str]) -> None:
 def child(
     python: Path, module: str, arguments: Sequence[str], variables: Dict[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    """A module of this folder as a process that ends with its input."""
+    """A module of this folder as a process that ends with its input; at once where something went wrong, or Ctrl-C."""
     command = [str(python), "-I", "-c", PROGRAM.format(module=module), str(SCRIPTS), *arguments]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables, start_new_session=True)
     assert process.stdin is not None and process.stdout is not None
     try:
         yield process
+    except BaseException:
+        process.kill()
+        raise
     finally:
         with contextlib.suppress(BrokenPipeError):  # it has ended already
             process.stdin.close()
