@@ -178,14 +178,15 @@ def growth(task: Task) -> Callable[[], float]:
 
     def once() -> float:
         tracemalloc.start()
-        first, last, number = [], [], 0
+        first_bytes = last_bytes = sys.maxsize  # two numbers and no lists, which would be seen as growth
+        number = 0
         for _ in way.stream():
             number += 1
             if number <= SETTLED_CHUNKS:
-                first.append(tracemalloc.get_traced_memory()[0])
+                first_bytes = min(first_bytes, tracemalloc.get_traced_memory()[0])
             elif number > task.amount - SETTLED_CHUNKS:
-                last.append(tracemalloc.get_traced_memory()[0])
-        grown_bytes = min(last) - min(first)
+                last_bytes = min(last_bytes, tracemalloc.get_traced_memory()[0])
+        grown_bytes = last_bytes - first_bytes
         tracemalloc.stop()
         task.check_count(number, task.amount)
         return (grown_bytes - sys.getsizeof(way.kept_text())) / 1e3
