@@ -162,6 +162,13 @@ class AsyncClient:
     def listeners(self) -> Tuple[Listener, ...]:
         return self._sender.given
 
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener to this client, from now on; calling what comes back takes it away again.
+
+        Clients that `with_options` made of this one before hear nothing of it, those that it makes from now on do.
+        """
+        return self._sender.listen(listener)
+
     @property
     def cost_tracker(self) -> Optional[CostTracker]:
         return self._sender.cost_tracker

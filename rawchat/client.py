@@ -9,7 +9,7 @@ decided in `protocol/`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from .protocol.errors import APIError, BudgetExceeded, PayloadError
 from .protocol.optional import optional
@@ -145,6 +145,13 @@ class Client:
     @property
     def listeners(self) -> Tuple[Listener, ...]:
         return self._sender.given
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener to this client, from now on; calling what comes back takes it away again.
+
+        Clients that `with_options` made of this one before hear nothing of it, those that it makes from now on do.
+        """
+        return self._sender.listen(listener)
 
     @property
     def cost_tracker(self) -> Optional[CostTracker]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
@@ -26,8 +27,6 @@ from .protocol.wire import Chunked, Done, Failed, Listener, Received, Request, S
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
-    import threading
-
     from .log import LogListener
     from .protocol.tracker import CostTracker, Reservation
 
@@ -49,6 +48,23 @@ class Teller:
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for
+        self._listening = threading.Lock()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener, from the next event on. The function given back takes it away again; twice does no harm."""
+        with self._listening:
+            self.listeners = (*self.listeners, listener)
+
+        due = [listener]
+
+        def remove() -> None:
+            with self._listening:
+                left = list(self.listeners)
+                while due:
+                    left.remove(due.pop())
+                self.listeners = tuple(left)
+
+        return remove
 
     @property
     def given(self) -> Tuple[Listener, ...]:

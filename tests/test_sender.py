@@ -41,6 +41,24 @@ def test_a_good_answer_is_one_story():
     transport.assert_done()
 
 
+def test_a_listener_may_come_later_and_leave():
+    """It hears the calls between `listen` and the end of it; the others hear all; leaving twice takes nobody else away."""
+    always, visitor = [], []
+    sender, transport = make_sender(*(memory.reply(body=completion()) for _ in range(3)), listeners=[always.append])
+    hear = visitor.append
+
+    sender.whole(make_call())
+    leave, leave_twin = sender.listen(hear), sender.listen(hear)
+    leave()
+    leave()
+    sender.whole(make_call())
+    leave_twin()
+    sender.whole(make_call())
+
+    assert (len(always), len(visitor)) == (12, 4)
+    transport.assert_done()
+
+
 def test_a_retried_answer_tells_of_each_attempt():
     """Failed comes before Waiting, and is not final; each attempt has its number."""
     events = []
