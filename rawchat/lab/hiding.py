@@ -20,22 +20,17 @@ from typing import Iterable, List, NamedTuple, Sequence, Tuple
 from ..protocol.redact import is_word, mark, redact_headers, redact_text, secrets_in
 from ..protocol.wire import HeaderPairs
 
-# Letters that keys are made of. A read that ends in such a run may end inside a key.
-_KEY_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-*.~+/=:%"
+# What keys, and passwords inside URLs, are made of. A read that ends in such a run may end inside a secret. Quotes,
+# braces and white space end it: an event or a JSON document that is whole is not waited for.
+_KEY_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-*.~+/=:%!$&(),;?@^|#"
 # Beyond this length a run is no key but an image in base64, and waiting for its end would hold back the whole body.
 LONGEST_KEY_BYTES = 2048
+LONGEST_FIELD_BYTES = 65536  # the same for the value of a field that the user named
 _CONTEXT_BYTES = 64  # what stands before a key and gives it away: `Authorization: Bearer `, `"api_key": "`
 _QUERY_SECRET = re.compile(
     r"(?i)[?&;](?:api[-_]?key|key|token|access_token|sig|signature|code|subscription-key)=([^&#]+)"
 )
 _USERINFO_SECRET = re.compile(r"(?i)\A[a-z][a-z0-9+.\-]*://([^/?#]*)@")
-
-
-def star_out(secret: str) -> str:
-    """A mark of the same length."""
-    shown = mark(secret)
-    room = len(secret) - len(shown)
-    return f"{shown[:-1]}{'*' * room}>" if room >= 0 else "*" * len(secret)
 
 
 class Hider:
@@ -47,20 +42,27 @@ class Hider:
     """
 
     def __init__(self, secrets: Iterable[str] = (), *, headers: Iterable[str] = (), fields: Iterable[str] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._learn(secrets)
         self._headers = frozenset(name.lower() for name in headers)
-        names = "|".join(re.escape(name) for name in fields)
+        names = "|".join(_as_latin(re.escape(name)) for name in fields)
         # Escaped quotes belong to the string: the value ends at the first quote that stands alone.
-        self._fields = re.compile(rf'("(?:{names})"\s*:\s*")((?:[^"\\]|\\.)+)') if names else None
+        self._fields = re.compile(rf'("(?:{names})"\s*:\s*")((?:[^"\\]|\\.)+)', re.DOTALL) if names else None
+        self._open_field = re.compile(rf'"(?:{names})"\s*:\s*"((?:[^"\\]|\\.)*\\?)\Z', re.DOTALL) if names else None
+
+    def _learn(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(dict.fromkeys(secret for secret in secrets if secret))
+        forms = dict.fromkeys(form for secret in self._secrets for form in _forms(secret))
+        self._forms = tuple(forms)
+        self._form_bytes = tuple(form.encode("latin-1") for form in forms)
 
     def for_request(self, url: str, headers: HeaderPairs) -> Hider:
         """One that also knows the secrets of this request, so that they are hidden in its answer."""
         found = [*secrets_in(headers), *(value for name, value in headers if name.lower() in self._headers)]
         for value in (*_QUERY_SECRET.findall(url), *_USERINFO_SECRET.findall(url)):
-            found += [value, *_unquoted(value), value.rpartition(":")[2]]
+            found += [form for part in (value, value.rpartition(":")[2]) for form in (part, *_unquoted(part))]
         wiser = Hider.__new__(Hider)
-        wiser._secrets = tuple(dict.fromkeys((*self._secrets, *(secret for secret in found if not is_word(secret)))))
-        wiser._headers, wiser._fields = self._headers, self._fields
+        wiser._learn((*self._secrets, *(secret for secret in found if not is_word(secret))))
+        wiser._headers, wiser._fields, wiser._open_field = self._headers, self._fields, self._open_field
         return wiser
 
     def pairs(self, pairs: HeaderPairs) -> HeaderPairs:
@@ -79,9 +81,7 @@ class Hider:
         """A body, or a run of it, with every secret replaced by as many other bytes."""
         # Latin-1 gives every byte a character and back, so that patterns made for text see bytes in their places.
         text = data.decode("latin-1")
-        hidden = redact_text(
-            text, [secret.encode("utf-8", "replace").decode("latin-1") for secret in self._secrets], star_out
-        )
+        hidden = redact_text(text, self._forms, star_out)
         if self._fields is not None:
             hidden = self._fields.sub(lambda found: found[1] + _star_out_once(found[2]), hidden)
         return hidden.encode("latin-1") if hidden != text else data
@@ -96,13 +96,39 @@ class Hider:
         length = len(tail) - len(tail.rstrip(_KEY_LETTERS))
         if length > LONGEST_KEY_BYTES:
             length = 0
-        for secret in self._secrets:
-            known = secret.encode("utf-8", "replace")
+        for known in self._form_bytes:
             for size in range(min(len(known) - 1, len(data)), length, -1):
                 if data.endswith(known[:size]):
                     length = size
                     break
-        return length
+        return max(length, self._open_field_length(data))
+
+    def _open_field_length(self, data: bytes) -> int:
+        """How many bytes at the end belong to the value of a named field whose end is not here yet."""
+        if self._open_field is None:
+            return 0
+        found = self._open_field.search(data[-LONGEST_FIELD_BYTES - _CONTEXT_BYTES :].decode("latin-1"))
+        return len(found[1]) if found else 0
+
+
+def _forms(secret: str) -> List[str]:
+    """How a secret may stand in a body: as it is, and as a JSON string has it, with or without \\u escapes."""
+    import json
+
+    escaped = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
+    return [_as_latin(form) for form in dict.fromkeys((secret, *escaped))]
+
+
+def _as_latin(text: str) -> str:
+    """Each byte of its UTF-8 as a character."""
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+def star_out(text: str) -> str:
+    """A mark of the same length for a secret that is written a character a byte; its digits are the secret's own."""
+    digits = mark(text.encode("latin-1").decode("utf-8", "replace"))
+    room = len(text) - len(digits)
+    return f"{digits[:-1]}{'*' * room}>" if room >= 0 else "*" * len(text)
 
 
 def _star_out_once(value: str) -> str:
@@ -149,15 +175,18 @@ class StreamHider:
 
     def _give(self, joined: bytes, safe_bytes: int) -> Sequence[Held]:
         """Those reads that end within the first `safe_bytes`."""
-        hidden = self._hider.body(joined)
         given: List[Held] = []
         place = len(self._context)
+        if not self._held or place + len(self._held[0].data) > safe_bytes:
+            return given
+        hidden = self._hider.body(joined)
         while self._held and place + len(self._held[0].data) <= safe_bytes:
             first = self._held.pop(0)
             given.append(Held(first.at_us, hidden[place : place + len(first.data)]))
             place += len(first.data)
         # The context stays as it came: what gave a key away must still do so for the read that continues it.
-        self._context = joined[max(place - _CONTEXT_BYTES, 0) : place] if given else self._context
+        open_bytes = self._hider.might_begin(joined[:place])
+        self._context = joined[max(place - open_bytes - _CONTEXT_BYTES, 0) : place]
         return given
 
 
