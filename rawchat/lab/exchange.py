@@ -195,6 +195,7 @@ class Exchange:
             return list(self.pieces), "the body broke off" if self.end is not None and not self.end.whole else ""
         reader = ResponseReader(self.request.method)
         found: List[Piece] = []
+        at_us = self.head_us or 0
         try:
             reader.receive(head_bytes(self.head))
             for at_us, data in self.pieces:
@@ -205,6 +206,8 @@ class Exchange:
             if self.end is not None and not reader.at_end:
                 reader.receive_end()
         except HTTP_FAILURES as flaw:
+            if reader.pieces:  # one read may hold good chunks, and then the broken one
+                found.append(Piece(at_us, b"".join(reader.pieces)))
             return found, str(flaw)
         return found, ""
 
@@ -285,8 +288,23 @@ def bytes_of(record: Mapping[str, Any]) -> bytes:
     if "base64" in record:
         return base64.b64decode(record["base64"], validate=True)
     if "text" in record:
-        return str(record["text"]).encode("utf-8")
+        return _word(record, "text").encode("utf-8")
     raise ValueError('neither "text" nor "base64"')
+
+
+def _number(record: Mapping[str, Any], name: str) -> Any:
+    """A figure that is one. People edit cassettes, and what is wrong should be told with its line."""
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is {value!r}, and no number")
+    return value
+
+
+def _word(record: Mapping[str, Any], name: str) -> str:
+    value = record[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, and no text")
+    return value
 
 
 def pairs_of(value: Any) -> HeaderPairs:
@@ -294,7 +312,7 @@ def pairs_of(value: Any) -> HeaderPairs:
 
 
 def _take_request(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.number = record["id"]
+    exchange.number = _number(record, "id")
     exchange.call = record.get("call", record["id"])
     exchange.attempt = record.get("attempt", 1)
     exchange.source = record.get("source", "")
@@ -305,12 +323,12 @@ def _take_request(exchange: Exchange, record: Mapping[str, Any]) -> None:
     exchange.http_version = record.get("version", "1.1")
     exchange.request_whole = record.get("whole", True)
     body = bytes_of(record["body"]) if "body" in record else b""
-    exchange.request = Request(record["method"], record["url"], pairs_of(record["headers"]), body)
+    exchange.request = Request(_word(record, "method"), _word(record, "url"), pairs_of(record["headers"]), body)
 
 
 def _head_of(record: Mapping[str, Any]) -> ResponseHead:
     return ResponseHead(
-        record["status"],
+        _number(record, "status"),
         record.get("reason", ""),
         Headers(pairs_of(record["headers"])),
         record.get("version", "1.1"),
@@ -319,23 +337,25 @@ def _head_of(record: Mapping[str, Any]) -> ResponseHead:
 
 
 def _take_interim(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.interim.append((record["t_us"], _head_of(record)))
+    exchange.interim.append((_number(record, "t_us"), _head_of(record)))
 
 
 def _take_head(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.head, exchange.head_us = _head_of(record), record["t_us"]
+    exchange.head, exchange.head_us = _head_of(record), _number(record, "t_us")
 
 
 def _take_read(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.pieces.append(Piece(record["t_us"], bytes_of(record)))
+    exchange.pieces.append(Piece(_number(record, "t_us"), bytes_of(record)))
 
 
 def _take_end(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.end = End(record["t_us"], record["how"], record.get("whole", True), record.get("detail", ""))
+    exchange.end = End(
+        _number(record, "t_us"), _word(record, "how"), bool(record.get("whole", True)), str(record.get("detail", ""))
+    )
 
 
 def _take_wait(exchange: Exchange, record: Mapping[str, Any]) -> None:
-    exchange.wait_s, exchange.why = record["wait_s"], record.get("why", "")
+    exchange.wait_s, exchange.why = _number(record, "wait_s"), str(record.get("why", ""))
 
 
 def _take_note(exchange: Exchange, record: Mapping[str, Any]) -> None:
