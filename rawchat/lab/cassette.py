@@ -128,7 +128,7 @@ def parse(data: bytes, path: str = "the data") -> Cassette:
 
 def _check_header(line: bytes, path: str) -> None:
     try:
-        header = json.loads(line.decode("utf-8"))
+        header = json.loads(line.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
         name, version = header["format"], header["version"]
     except (ValueError, KeyError, TypeError) as problem:
         raise CassetteError(f"{path} is no cassette: its first line names no format and version") from problem
@@ -144,6 +144,8 @@ def _apply(found: Dict[int, Exchange], record: Mapping[str, Any]) -> None:
         exchange.apply(record)
         found[record["id"]] = exchange
     elif "id" in record:
+        if record["id"] not in found:
+            raise ValueError(f"exchange {record['id']!r} has no request before this line")
         found[record["id"]].apply(record)
 
 
