@@ -160,7 +160,7 @@ def test_a_strangers_file_is_neither_read_nor_written(tmp_path, data):
     """The error names the file, and the file stays as it is. (An empty one is a cassette that has not begun.)"""
     path = tmp_path / "other.txt"
     path.write_bytes(data)
-    with pytest.raises(cassette.CassetteError, match="other.txt") as caught:
+    with pytest.raises(cassette.CassetteError, match=r"other\.txt") as caught:
         cassette.read_cassette(str(path))
     assert caught.value.exit_code == 64
     if data:
@@ -248,7 +248,7 @@ def test_naming_an_exchange(tmp_path):
     assert cassette.select_one(odd).is_stream
     with pytest.raises(cassette.CassetteError, match="no exchange #7; there are: #1, #2"):
         cassette.select(f"{path}#7")
-    with pytest.raises(cassette.CassetteError, match="holds 2 exchanges; say which one, for example .*#1"):
+    with pytest.raises(cassette.CassetteError, match=r"holds 2 exchanges; say which one, for example .*#1"):
         cassette.select_one(path)
     with pytest.raises(FileNotFoundError):
         cassette.select(str(tmp_path / "none.jsonl#1"))

@@ -73,7 +73,7 @@ def test_a_read_that_may_end_inside_a_secret_waits_for_the_next():
 
 def test_only_the_first_end_counts():
     """The loop that reads and the one that closes may both say that it is over."""
-    records, exchange = record_one(b"one\n", how="reset")
+    _records, exchange = record_one(b"one\n", how="reset")
     made = recording.Recording(source="test")
     recorder = made.begin(REQUEST, at_s=0)
     recorder.end("reset", at_s=1, whole=False)

@@ -12,15 +12,15 @@ MS = 1000
 # Case -> figures in milliseconds since the sending (None: it never came) and counts. The tapes' head comes after
 # 100 ms, and a read every 20 ms from then on.
 FIGURES = {
-    "stream": dict(head=100, first_byte=100, first_event=100, first_text=120, last_text=160, finish=180, usage=200, done=220, end=260, events=7, reads=8, reads_with_events=7),
-    "gzip": dict(head=100, first_text=120, done=220, end=280, events=7, reads=9),
-    "library": dict(head=100, first_text=120, done=220, end=240, events=7, reads=7),
-    "whole": dict(head=100, first_byte=100, first_event=None, first_text=None, done=None, end=120, events=0, reads=1),
-    "reset": dict(head=100, first_text=120, last_text=140, finish=None, usage=None, done=None, end=160, events=3, reads=3),
-    "no end": dict(head=100, first_text=120, done=None, end=None, events=2),
-    "reasoning": dict(first_reasoning=100, first_text=140, last_text=140, events=6),
-    "unreachable": dict(head=None, first_byte=None, end=100, events=0, reads=0),
-    "bursts": dict(head=100, first_text=100, done=900, end=1300, events=44, reads=3, reads_with_events=3),
+    "stream": {"head": 100, "first_byte": 100, "first_event": 100, "first_text": 120, "last_text": 160, "finish": 180, "usage": 200, "done": 220, "end": 260, "events": 7, "reads": 8, "reads_with_events": 7},
+    "gzip": {"head": 100, "first_text": 120, "done": 220, "end": 280, "events": 7, "reads": 9},
+    "library": {"head": 100, "first_text": 120, "done": 220, "end": 240, "events": 7, "reads": 7},
+    "whole": {"head": 100, "first_byte": 100, "first_event": None, "first_text": None, "done": None, "end": 120, "events": 0, "reads": 1},
+    "reset": {"head": 100, "first_text": 120, "last_text": 140, "finish": None, "usage": None, "done": None, "end": 160, "events": 3, "reads": 3},
+    "no end": {"head": 100, "first_text": 120, "done": None, "end": None, "events": 2},
+    "reasoning": {"first_reasoning": 100, "first_text": 140, "last_text": 140, "events": 6},
+    "unreachable": {"head": None, "first_byte": None, "end": 100, "events": 0, "reads": 0},
+    "bursts": {"head": 100, "first_text": 100, "done": 900, "end": 1300, "events": 44, "reads": 3, "reads_with_events": 3},
 }  # fmt: skip
 
 
