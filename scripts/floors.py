@@ -176,6 +176,7 @@ FLOORS = (
             "lab/hiding.py",
             "lab/exchange.py",
             "lab/recording.py",
+            "lab/library_recorder.py",
             "lab/cassette.py",
             "lab/timing.py",
             "lab/summary.py",

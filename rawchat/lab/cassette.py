@@ -7,6 +7,9 @@ r"""Cassettes: recorded exchanges in a file, JSON Lines, one event a line, writt
     {"event":"read","id":1,"t_us":412100,"text":"f6\r\ndata: {\"id\":\"c1\",...}\n\n\r\n"}
     {"event":"end","id":1,"t_us":3100000,"how":"eof","whole":true}
 
+    with record(client, "calls.jsonl"):             what a client of ours sends and gets, from here on
+        client.chat("Hi")
+
 A crash, a break or Ctrl-C leaves all that came before it. cassette.md, beside this file, documents every field. Reading
 is lenient where the file was cut off, and strict where it is no cassette. What the bytes mean is exchange.py's part.
 """
@@ -14,11 +17,16 @@ is lenient where the file was cut off, and strict where it is no cassette. What 
 from __future__ import annotations
 
 import json
+import os
 import threading
-from typing import Any, BinaryIO, Dict, List, Mapping, NamedTuple, Optional, Tuple
+import warnings
+from typing import Any, BinaryIO, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ..protocol.errors import PayloadError
 from .exchange import Exchange
+from .hiding import Hider
+from .library_recorder import LibraryRecorder
+from .recording import Recording
 
 FORMAT = "chat-cassette"
 VERSION = 1
@@ -93,6 +101,63 @@ class CassetteWriter:
         self.close()
 
 
+def record(
+    client: Any,
+    path: Union[str, os.PathLike[str]],
+    *,
+    secrets: Iterable[str] = (),
+    headers: Iterable[str] = (),
+    fields: Iterable[str] = (),
+) -> ClientRecording:
+    """Write all that `client` sends and gets from now on to the cassette at `path`, until the end of the block.
+
+        with record(client, "calls.jsonl"):
+            client.chat("Hi")
+
+    client    a Client, AsyncClient, or one of the SDK's shape (OpenAI, AsyncOpenAI, Azure's)
+    secrets, headers, fields   what to hide beside the keys that are known as such: strings, names of headers whose
+              values are secrets, names of JSON fields whose values are; see hiding.py
+
+    Also without a block: keep what comes back, and `close()` it. A cassette that is there is continued. What the file
+    system refuses while recording is warned of, and the client's calls go on. Raises CassetteError, OSError.
+    """
+    return ClientRecording(client, os.fspath(path), Hider(secrets, headers=headers, fields=fields))
+
+
+class ClientRecording:
+    """A client under recording; made by `record`. `exchanges` of it are read back with `read_cassette(path)`."""
+
+    def __init__(self, client: Any, path: str, hider: Hider) -> None:
+        self.path = path
+        self._writer = CassetteWriter(path)
+        self._failed = False
+        recording = Recording([self._write], source="library", hider=hider, first_number=self._writer.next_number)
+        self._recorder = LibraryRecorder(recording)
+        # The SDK's shape stands over a client of ours, `client.client`, and makes of it the one of each call.
+        self._leave = getattr(client, "client", client).listen(self._recorder)
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        if self._failed:
+            return
+        try:
+            self._writer(record)
+        except OSError as problem:  # a full disk must not break the program that is looked at
+            self._failed = True
+            warnings.warn(f"the recording in {self.path} ends here: {problem}", RuntimeWarning, stacklevel=2)
+
+    def close(self) -> None:
+        """Stop listening, and close the file. Safe to call twice."""
+        self._leave()
+        self._recorder.close()
+        self._writer.close()
+
+    def __enter__(self) -> ClientRecording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def encode_line(record: Mapping[str, Any]) -> bytes:
     """One line of a cassette. Lone surrogates, which UTF-8 cannot hold, stay escaped."""
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
@@ -154,8 +219,6 @@ def select(name: str, number: Optional[int] = None) -> Tuple[Cassette, Optional[
 
     A file whose own name has a # in it is found, too. Raises CassetteError, OSError.
     """
-    import os
-
     if not os.path.exists(name):
         path, mark, digits = name.rpartition("#")
         if mark and digits.isascii() and digits.isdigit():

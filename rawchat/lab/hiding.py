@@ -166,6 +166,11 @@ class StreamHider:
         joined = self._join()
         return self._give(joined, len(joined) - self._hider.might_begin(joined))
 
+    @property
+    def held_bytes(self) -> int:
+        """How much has come and waits for the next read."""
+        return sum(len(held.data) for held in self._held)
+
     def close(self) -> Sequence[Held]:
         joined = self._join()
         return self._give(joined, len(joined))

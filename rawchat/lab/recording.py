@@ -130,6 +130,11 @@ class Recorder:
             for held in self._stream.feed(data, self._us(at_s)):
                 self._emit({"event": "read", "id": self.number, "t_us": held.at_us, **bytes_record(held.data)})
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of the body has come and is not in `exchange.pieces` yet."""
+        return self._stream.held_bytes
+
     def end(self, how: str, *, at_s: float, whole: bool = True, detail: str = "") -> None:
         """`how` is a key of exchange.ENDS. Once an exchange has ended, further ends say nothing new."""
         with self._lock:

@@ -141,6 +141,11 @@ def _names(chain: List[Any]) -> Set[str]:
     return names
 
 
+def names_in(error: BaseException) -> Set[str]:
+    """The names of the classes that took part in a failure: {"ProtocolError", "ConnectionResetError", ...}."""
+    return _names(_chain(error))
+
+
 def was_stale(error: BaseException) -> bool:
     return any(each._mark.stale for each in _chain(error) if hasattr(each, "_mark"))
 
