@@ -122,7 +122,7 @@ def test_a_caller_who_leaves_early(practice, tmp_path, kind):
     client = face(kind, practice)
 
     async def leave():
-        async with client.client.stream(QUESTION) as stream:
+        async with client.client.stream(QUESTION, model="fault/stall@3") as stream:
             async for _ in stream:
                 break
 
@@ -130,7 +130,7 @@ def test_a_caller_who_leaves_early(practice, tmp_path, kind):
         if kind == "async":
             asyncio.run(leave())
         else:
-            with client.stream(QUESTION) as stream:
+            with client.stream(QUESTION, model="fault/stall@3") as stream:
                 next(iter(stream))
     (one,) = cassette.read_cassette(str(tmp_path / "calls.jsonl")).exchanges
     assert (one.end.how, one.end.whole) == ("client_gone", False) and one.pieces
