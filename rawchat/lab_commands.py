@@ -70,6 +70,12 @@ def _report() -> Any:
     return report
 
 
+def _replay() -> Any:
+    from .lab import replay
+
+    return replay
+
+
 LAB_COMMANDS: Dict[str, LabCommand] = {
     "tap": LabCommand("show and record what any SDK sends and gets, byte by byte", _tap),
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
@@ -79,4 +85,5 @@ LAB_COMMANDS: Dict[str, LabCommand] = {
     "python": LabCommand("a recorded request as a Python program that runs", _python),
     "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),
     "report": LabCommand("a recording as one page of HTML: timing, diagnosis, every byte", _report),
+    "replay": LabCommand("answer any SDK from a recording, with its times, framing and failures", _replay),
 }
