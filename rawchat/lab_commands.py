@@ -76,6 +76,12 @@ def _replay() -> Any:
     return replay
 
 
+def _resend() -> Any:
+    from .lab import resend
+
+    return resend
+
+
 LAB_COMMANDS: Dict[str, LabCommand] = {
     "tap": LabCommand("show and record what any SDK sends and gets, byte by byte", _tap),
     "show": LabCommand("what a recording holds: all exchanges, or one with its message and its times", _show),
@@ -86,4 +92,5 @@ LAB_COMMANDS: Dict[str, LabCommand] = {
     "har": LabCommand("a recording as a HAR file for browsers, and the other way round", _har),
     "report": LabCommand("a recording as one page of HTML: timing, diagnosis, every byte", _report),
     "replay": LabCommand("answer any SDK from a recording, with its times, framing and failures", _replay),
+    "resend": LabCommand("a recorded request sent again, and the two answers compared", _resend),
 }

@@ -193,6 +193,7 @@ FLOORS = (
             "lab/json_diff.py",
             "lab/diff.py",
             "lab/curl.py",
+            "lab/resend.py",
             "lab/python_script.py",
             "lab/har.py",
             "lab/evidence.py",
