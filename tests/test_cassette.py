@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -252,3 +253,54 @@ def test_naming_an_exchange(tmp_path):
         cassette.select_one(path)
     with pytest.raises(FileNotFoundError):
         cassette.select(str(tmp_path / "none.jsonl#1"))
+
+
+# --- cassette.md, the page that documents the format --------------------------------------------------------------------
+
+PAGE = (Path(cassette.__file__).parent / "cassette.md").read_text(encoding="utf-8")
+SAMPLE = PAGE.partition("```jsonl\n")[2].partition("```")[0]
+
+
+def fields_of_page():
+    """Event -> the names of its fields, by the table."""
+    found, event = {}, ""
+    for line in PAGE.partition("| event |")[2].partition("\n## ")[0].split("\n")[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3:
+            event = cells[0] or event
+            found.setdefault(event, set()).update(cells[1].replace(" or ", ", ").split(", "))
+    return found
+
+
+def test_the_sample_of_the_page_is_a_cassette():
+    """It is read without a flaw, line for line what the writer writes, and says what the page says."""
+    read = cassette.parse(SAMPLE.encode())
+    (one,) = read.exchanges
+    assert read.flaws == [] and one.reply().text == "Hel" and (one.end.how, one.wait_s) == ("reset", 0.47)
+    assert one.notes and one.interim and one.pieces[1].data.endswith(b"\xe2\x82")
+    for line in SAMPLE.encode().split(b"\n")[:-1]:
+        assert cassette.encode_line(json.loads(line)) == line + b"\n"
+
+
+def test_the_page_names_every_event_and_field():
+    """All that a recording writes stands in the table, under its event; and the table names nothing else."""
+    page = fields_of_page()
+    written = {}
+    tape = tapes.tape_of(*tapes.CASES)
+    made = tape.recording.begin(REQUEST, at_s=0, whole=False)
+    made.interim(HEAD, at_s=0)
+    made.head(HEAD._replace(reused=True), at_s=0)
+    made.note("something", at_s=0)
+    for record in tape.records:
+        written.setdefault(record["event"], set()).update(set(record) - {"event", "id"})
+    for event, fields in written.items():
+        assert fields <= page[event], event
+    assert {event: fields - {"id"} for event, fields in page.items()} == written
+
+
+def test_the_page_names_every_end_and_every_secret_header():
+    """In the words of the program."""
+    for how, meaning in exchange_module.ENDS.items():
+        assert re.search(rf"^\| {how} \| {re.escape(meaning)}", PAGE, re.MULTILINE), how
+    for name in module("protocol.redact").SECRET_HEADERS:
+        assert name in PAGE.lower(), name
