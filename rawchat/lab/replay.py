@@ -342,9 +342,11 @@ def run(options: argparse.Namespace, until: Optional[threading.Event] = None) ->
     )
     with server:
         say(greeting(server))
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             while not ended.wait(0.5):  # not for ever at once: on Windows Ctrl-C does not end an endless wait
                 pass
+        except KeyboardInterrupt:
+            say("")  # the terminal has written ^C into the line
     say(farewell(server))
     return 0
 
