@@ -54,7 +54,6 @@ class Teller:
         """Add a listener, from the next event on. The function given back takes it away again; twice does no harm."""
         with self._listening:
             self.listeners = (*self.listeners, listener)
-
         due = [listener]
 
         def remove() -> None:
@@ -89,7 +88,8 @@ class Teller:
         """An attempt goes out. Whether its log is wanted is asked here, for many a program sets logging up late."""
         log = self._log
         if log is not None and log.wanted() != (log in self.listeners):
-            self.listeners = self.given if log in self.listeners else (*self.given, log)
+            with self._listening:
+                self.listeners = (*self.given, log) if log.wanted() else self.given
         if self.listeners:
             self.emit(Sending(time.monotonic(), call.number, call.attempt, request, transport))
 
