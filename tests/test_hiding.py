@@ -110,6 +110,16 @@ def test_the_secrets_of_a_request_are_hidden_in_its_answer():
     assert hider.body(b"text/plain") == b"text/plain"
 
 
+def test_the_secrets_of_a_requests_body_are_hidden_in_its_answer():
+    """A server quotes a value without the name that gave it away: `"access_token"` and its like, and named fields."""
+    body = '{"access_token":"no shape at all","user":"Grüße, Ada","model":"m"}'.encode()
+    hider = hiding.Hider(fields=["user"]).for_request("http://h/v1", (), body)
+    answer = "no shape at all, Grüße, Ada; m".encode()
+    hidden = hider.body(answer)
+    assert b"shape" not in hidden and b"Ada" not in hidden and hidden.endswith(b"; m") and len(hidden) == len(answer)
+    assert b"shape" not in hider.body(body)
+
+
 def test_names_that_the_user_adds_are_secrets_too():
     """A header by its name, without regard to case, whatever its value; and the value where it turns up again."""
     hider = hiding.Hider(headers=["X-Tenant"]).for_request("http://h/v1", (("x-tenant", "Acme & Sons"),))

@@ -23,6 +23,10 @@ memory = module("transport.memory")
 requests_transport = module("transport.requests_transport")
 sdk = module("sdk")
 talk = module("talk")
+cassette = module("lab.cassette")
+library_recorder = module("lab.library_recorder")
+recording = module("lab.recording")
+replay_transport = module("lab.replay_transport")
 trace = module("lab.trace")
 
 # Most have no shape that would give them away: they are secrets because of the place where they stand.
@@ -326,6 +330,23 @@ def sdk_face(play, folder):
     return "\n".join(told)
 
 
+def cassettes(play, folder):
+    """A recording of it all, and what a replay of it says of requests that it does not hold."""
+    path = folder / "calls.jsonl"
+    with cassette.CassetteWriter(str(path)) as writer:
+        recorder = library_recorder.LibraryRecorder(recording.Recording([writer], source="library"))
+        play([recorder])
+        recorder.close()
+    told = [path.read_text(encoding="utf-8")]
+    read = cassette.read_cassette(str(path))
+    told += [repr(vars(exchange)) + repr(exchange.error()) for exchange in read.exchanges]
+    door = replay_transport.ReplayTransport(cassette.Cassette("one.jsonl", read.exchanges[:1], []))
+    with pytest.raises(rawchat.CassetteMiss) as caught:
+        client_over(door).chat(PROMPT, **{**CALL, "extra_body": {**CALL["extra_body"], "seed": 7}})
+    told.append(str(caught.value))
+    return "\n".join(told)
+
+
 # name, what tells, a word that must be there: else nothing was told, and nothing could be found
 PRODUCERS = [
     ("reprs", reprs, "Sending("),
@@ -338,6 +359,7 @@ PRODUCERS = [
     ("the log with bodies", log_lines(bodies=True), "you sent"),
     ("a batch run", batch_files, "status_code"),
     ("a cache's files", cache_files, "Hello."),
+    ("a cassette and its replay", cassettes, "seed: absent -> 7"),
     ("the SDK's shape", sdk_face, "401"),
 ]
 

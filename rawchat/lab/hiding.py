@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
-from ..protocol.redact import is_word, mark, redact_headers, redact_text, secrets_in
+from ..protocol.redact import is_word, mark, redact_headers, redact_text, secrets_of
 from ..protocol.wire import HeaderPairs
 
 # What keys, and passwords inside URLs, are made of. A read that ends in such a run may end inside a secret. Quotes,
@@ -55,9 +55,13 @@ class Hider:
         self._forms = tuple(forms)
         self._form_bytes = tuple(form.encode("latin-1") for form in forms)
 
-    def for_request(self, url: str, headers: HeaderPairs) -> Hider:
+    def for_request(self, url: str, headers: HeaderPairs, body: bytes = b"") -> Hider:
         """One that also knows the secrets of this request, so that they are hidden in its answer."""
-        found = [*secrets_in(headers), *(value for name, value in headers if name.lower() in self._headers)]
+        found = secrets_of(url, headers, body)
+        found += [value for name, value in headers if name.lower() in self._headers]
+        if self._fields is not None:
+            named = self._fields.finditer(body.decode("latin-1"))
+            found += [each[2].encode("latin-1").decode("utf-8", "replace") for each in named]
         for value in (*_QUERY_SECRET.findall(url), *_USERINFO_SECRET.findall(url)):
             found += [form for part in (value, value.rpartition(":")[2]) for form in (part, *_unquoted(part))]
         wiser = Hider.__new__(Hider)

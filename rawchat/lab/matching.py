@@ -266,7 +266,7 @@ class Shelf:
             if place is not None:
                 self._played[place] += 1
                 return self.exchanges[place]
-        hider = Hider().for_request(request.url, request.headers)
+        hider = Hider().for_request(request.url, request.headers, request.body)
         raise CassetteMiss(hider.text(self._miss(asked, fitting)))
 
     def _fitting(self, asked: Question) -> List[int]:

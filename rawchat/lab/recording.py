@@ -76,7 +76,7 @@ class Recording:
         with self._lock:
             number = self._next_number
             self._next_number += 1
-        hider = self.hider.for_request(request.url, request.headers)
+        hider = self.hider.for_request(request.url, request.headers, request.body)
         if not target:
             parts = urlsplit(request.url)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
