@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from . import module
+from . import module, rawchat
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,8 +26,9 @@ def test_every_block_has_a_kind_that_is_run():
     assert README.count("```") == 2 * len(BLOCKS)
 
 
-def test_python_blocks_run_in_order(practice, monkeypatch):
+def test_python_blocks_run_in_order(practice, monkeypatch, tmp_path):
     """One after the other, as a reader would paste them into one session, against the practice server."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_BASE_URL", practice.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
     space = {}
@@ -57,7 +58,55 @@ def logging_put_back(name):
         logger.handlers[:] = before[1]
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("rawchat ")])
+STRANGE = [line for line in LINES if "strange." in line or line == "rawchat doctor"]
+ALONE = [line for line in LINES if line.startswith("rawchat ") and line not in STRANGE]
+
+# A program with an SDK in it, here ours in that shape, and its symptom: half an answer, and no error that helps.
+PROGRAM = """
+from {package}.sdk import OpenAI
+
+client = OpenAI(max_retries=0)
+try:
+    for chunk in client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{{"role": "user", "content": "Count to five."}}], stream=True
+    ):
+        print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="")
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_five_commands_lead_from_the_symptom_to_the_cause(capfd, monkeypatch, tmp_path):
+    """The page "My SDK behaves strangely", command by command, with a server that breaks every stream off."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(rawchat.__file__).parent.parent))
+    (tmp_path / "my_program.py").write_text(PROGRAM.format(package=rawchat.__name__), encoding="utf-8")
+    told = []
+    with module("lab.practice").PracticeServer(pace_ms=0, fault="cut@3") as server:
+        url = server.url
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        for line in STRANGE:
+            code = module("cli").main(shlex.split(line)[1:])
+            out, err = capfd.readouterr()
+            told.append((code, out + err))
+        curl = told[3][1]
+
+    assert [shlex.split(line)[1] for line in STRANGE] == ["tap", "show", "report", "curl", "doctor"]
+    assert [code for code, _ in told] == [0, 0, 0, 0, 1]  # the doctor's 1: a must is broken
+    tap, listed, sentence, curl, findings = (text for _, text in told)
+    assert "One" in tap and "cut off" in tap
+    assert listed.startswith("#1 POST /chat/completions 200 stream") and "cut off" in listed
+    assert "The connection closed in the middle of the answer" in sentence
+    assert curl.startswith(f"curl -N '{url}/chat/completions'") and "$OPENAI_API_KEY" in curl
+    assert "stream-whole" in findings and "FAIL" in findings
+    everything = "".join(text for _, text in told) + "".join(
+        path.read_text(encoding="utf-8") for path in tmp_path.glob("strange.*")
+    )
+    assert "sk-practice-0123456789" not in everything
+
+
+@pytest.mark.parametrize("line", ALONE)
 def test_console_lines_run(line, capsys, monkeypatch, tmp_path):
     """Each command of the README ends well and says something; the file that it shows is there."""
     (tmp_path / "in.jsonl").write_text("".join(text for kind, text in BLOCKS if kind == "jsonl"), encoding="utf-8")
