@@ -16,7 +16,9 @@ from urllib.parse import quote
 import pytest
 
 from . import module, rawchat
+from .script_server import ScriptServer
 from .scripts import GOOD, Answer, delta, failure, stream, whole
+from .tapped import RawClient, tapped
 
 log = module("log")
 memory = module("transport.memory")
@@ -347,6 +349,71 @@ def cassettes(play, folder):
     return "\n".join(told)
 
 
+LAB_COMMANDS = ("show", "explain --all", "curl", "curl --exact", "python", "python --exact", "har")
+
+
+def lab(play, folder):
+    """Every command of the lab over a recording of it all."""
+    path = str(folder / "calls.jsonl")
+    with cassette.CassetteWriter(path) as writer:
+        recorder = library_recorder.LibraryRecorder(recording.Recording([writer], source="library"))
+        play([recorder])
+        recorder.close()
+    numbers = [exchange.number for exchange in cassette.read_cassette(path).exchanges]
+    lines = [f"{command} {path}#{number}" for command in LAB_COMMANDS for number in numbers]
+    lines += [f"show --{part} {path}#{number}" for part in ("raw", "request") for number in numbers]
+    lines += [f"diff --all {path}#1 {path}#{number}" for number in numbers]
+    report, har = folder / "report.html", folder / "calls.har"
+    lines += [f"show {path}", f"report {path} -o {report}", f"har {path} -o {har}", f"har {har} -o {path}.back"]
+    told = [said_by(line) for line in lines]
+    return "\n".join(
+        [*told, *(file.read_text(encoding="utf-8") for file in (report, har, folder / "calls.jsonl.back"))]
+    )
+
+
+def said_by(line):
+    """What a command prints. An error is a way of telling, too."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        module("cli").main(line.split())
+    return f"$ {line.partition(' ')[0]}\n{out.getvalue()}"
+
+
+def at_the_tap(play, folder):
+    """A tap between a client full of keys and a server that quotes them; its screen, its file and its live page."""
+    out = io.StringIO()
+    quoting = [answer for scene in SCENES for answer in scene.answers if isinstance(answer, Answer)]
+    path = folder / "tapped.jsonl"
+    screen = module("lab.tap_screen").Screen(out, show_events=True, show_raw=True, show_requests=True)
+    with cassette.CassetteWriter(str(path)) as writer, ScriptServer(quoting) as server:
+        query = f"?key={SECRETS['query of base_url']}"
+        with tapped(server.url + query, sinks=[writer, screen], live=True) as (tap, records):
+            for number in range(1, len(quoting) + 1):
+                with RawClient(tap.port) as client:
+                    client.send(keyed_request()).until(b"\r\n0\r\n\r\n")
+                records.wait_for("end", number)
+            with RawClient(tap.port) as client:
+                client.send(f"GET /__tap__/events HTTP/1.1\r\nHost: 127.0.0.1:{tap.port}\r\n\r\n".encode())
+                live = client.until(b"event: view")
+    return "\n".join([out.getvalue(), path.read_text(encoding="utf-8"), live.data.decode("utf-8", "replace")])
+
+
+def keyed_request():
+    document = {**CALL.get("extra_body", {}), "model": "m", "messages": [{"role": "user", "content": PROMPT}]}
+    body = json.dumps(document).encode()
+    pairs = {
+        "Host": "tap",
+        "Authorization": f"Bearer {SECRETS['the key']}",
+        "api-key": SECRETS["api-key header"],
+        "x-api-key": SECRETS["x-api-key header"],
+        "Cookie": f"session={SECRETS['cookie']}",
+        "Content-Length": len(body),
+    }
+    target = f"/v1/chat/completions?access_token={SECRETS['query of one call']}"
+    head = "".join(f"{name}: {value}\r\n" for name, value in pairs.items())
+    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
 # name, what tells, a word that must be there: else nothing was told, and nothing could be found
 PRODUCERS = [
     ("reprs", reprs, "Sending("),
@@ -360,6 +427,8 @@ PRODUCERS = [
     ("a batch run", batch_files, "status_code"),
     ("a cache's files", cache_files, "Hello."),
     ("a cassette and its replay", cassettes, "seed: absent -> 7"),
+    ("the commands of the lab", lab, "characters so far"),
+    ("the tap", at_the_tap, "401 bad key"),
     ("the SDK's shape", sdk_face, "401"),
 ]
 
