@@ -6,7 +6,7 @@
     await response.drain(0.25)
     response.close()                             # at once, without waiting: so cancelling a task ends it
 
-The rules are those of `transport/base.py`, and so are the errors. Imports no asyncio.
+The rules are those of `transport/base.py`, and so are the errors. Imports asyncio only where it waits.
 """
 
 from __future__ import annotations
@@ -62,7 +62,16 @@ class AsyncTransport:
 
     async def sleep(self, seconds: float, wake: Optional[asyncio.Event] = None) -> None:
         """Wait between two attempts; `wake`, once set, ends the wait."""
-        raise NotImplementedError
+        import asyncio
+
+        if wake is None:
+            await asyncio.sleep(seconds)
+            return
+        waking = asyncio.ensure_future(wake.wait())
+        try:
+            await asyncio.wait({waking}, timeout=seconds)
+        finally:
+            waking.cancel()
 
     async def aclose(self) -> None:
         """Close every idle connection."""

@@ -74,16 +74,6 @@ class AsyncioTransport(AsyncTransport):
                 pass
         return await self._exchange(await self._connect(pool, route, trip), request, headers, trip, route)
 
-    async def sleep(self, seconds: float, wake: Optional[asyncio.Event] = None) -> None:
-        if wake is None:
-            await asyncio.sleep(seconds)
-            return
-        waking = asyncio.ensure_future(wake.wait())
-        try:
-            await asyncio.wait({waking}, timeout=seconds)
-        finally:
-            waking.cancel()
-
     async def aclose(self) -> None:
         """Close the idle connections of this loop."""
         pool = self._pools.pop(asyncio.get_running_loop(), None)
