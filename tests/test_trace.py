@@ -142,6 +142,13 @@ def test_the_cuts_of_the_reads_change_no_line(seed):
         assert "* 1 line ended in a lone CR" in text
 
 
+def test_a_door_that_does_not_tell_the_version():
+    """A browser keeps the version of HTTP to itself, so the trace does not make one up."""
+    head = wire.ResponseHead(200, "OK", wire.Headers(JSON_HEAD), http_version="")
+    text = told([sending(), wire.Received(0.1, 1, 1, head), done(0.3)])
+    assert "< HTTP 200 OK\n" in text
+
+
 REMARKS = [
     ("BOM", [b"\xef\xbb\xbfdata: 1\n\n"], "* a byte order mark (EF BB BF) stands before the first field"),
     ("character cut in two", [b"data: \xc3", b"\xa9\n\n"], "* 1 read ended inside a character"),

@@ -114,7 +114,8 @@ class Trace:
         attempt.begin(event)
         on = {None: "", True: ", on a connection used before", False: ", on a new connection"}[head.reused]
         self._remark(attempt, f"the answer begins after {_span(event.at_s - attempt.sent_s)}{on}")
-        self._print(attempt, CAME, f"HTTP/{head.http_version} {head.status} {head.reason}".rstrip())
+        version = f"HTTP/{head.http_version}" if head.http_version else "HTTP"  # a browser does not tell
+        self._print(attempt, CAME, f"{version} {head.status} {head.reason}".rstrip())
         for name, value in head.headers.pairs:
             self._print(attempt, CAME, f"{name}: {redact_header(name, value, self.secrets)}")
         self._print(attempt, CAME, "")
