@@ -96,6 +96,8 @@ STATUSES: Dict[int, Status] = {
     304: Status("Not Modified", "redirect"),
     307: Status("Temporary Redirect", "redirect"),
     308: Status("Permanent Redirect", "redirect"),
+    # What a page sees of any of them: fetch, told not to follow, hides the status and the target ("opaqueredirect").
+    0: Status("Redirect, Hidden by the Browser", "redirect"),
     400: Status("Bad Request", "bad_request"),
     401: Status("Unauthorized", "auth"),
     402: Status("Payment Required", "quota"),
@@ -324,7 +326,9 @@ def _hint(status: int, said: Said, words: str, url: str = "") -> str:
 
 def _redirect_words(head: Headers) -> str:
     target = head.get("location", "").strip()
-    return f"redirects to {target}, and is not followed" if target else "a redirect that names no target"
+    if not target:
+        return "a redirect that names no target; check base_url"
+    return f"redirects to {target}, and is not followed"
 
 
 def _override(status: int, said: Said, error: Any) -> Optional[str]:
