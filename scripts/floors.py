@@ -169,6 +169,7 @@ FLOORS = (
             "lab/actor/validation.py",
             "lab/verdict.py",
             "lab/rates.py",
+            "lab/cross_origin.py",
             "lab/sending.py",
             "lab/serving.py",
             "lab/practice.py",

@@ -10,9 +10,9 @@ A fault is named in the model ("fault/cut@3", or "fault/cut@3/gpt-4o" to name th
 (http://127.0.0.1:PORT/fault/cut@3/v1), or for the whole server. Clean, it is a plain HTTP/1.1 server: keep-alive,
 chunked streams with one write an event, the real API's headers and error objects.
 
-Listens on 127.0.0.1 and nowhere else. Knows no TLS, no HTTP/2, no CORS. What it says stands in answers.py and
-lessons.py, what it refuses in validation.py, what it breaks in faults.py, and serving.py answers one request; this file
-keeps the connections.
+Listens on 127.0.0.1 and nowhere else. Knows no TLS, no HTTP/2. Pages of this machine may ask it, others not. What it
+says stands in answers.py and lessons.py, what it refuses in validation.py, what it breaks in faults.py, and serving.py
+answers one request; this file keeps the connections.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Callable, Optional, Protocol, Tuple
 from urllib.parse import unquote
 
 from .actor import answers, validation
+from .cross_origin import cross_origin_headers, is_preflight
 from .edits import DONE, compact_json, is_complete, text_in
 from .faults import (
     FaultNameError,
@@ -135,6 +136,9 @@ class Serving:
         record.fingerprint = hashlib.sha256(
             b"\0".join((record.method.encode(), self._request.target.encode(), self._request.body))
         ).hexdigest()
+        if is_preflight(record.method, self._request.headers):  # the browser's, without a key: no fault is for it
+            self._send(Answer(204, content_type=""))
+            return
         parse_error = self._read_document()
         refusal = self._check_key()
         if refusal is not None:
@@ -317,6 +321,7 @@ class Serving:
             *self._server.rates.take(tokens, time.monotonic()),
             ("x-request-id", f"req_{self._hex()}"),
             *answer.headers,
+            *cross_origin_headers(self._record.method, self._request.headers),
             ("server", "practice"),
         ]
         url = f"{self._server.root}{REDIRECTED}{_FAULT_PATH.sub('', self._request.target)}"
