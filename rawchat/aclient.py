@@ -50,7 +50,7 @@ class AsyncClient:
                      stream counts until it ends: a task that asks while it holds as many streams waits for ever
     deadline         begins when it is the call's turn
     listeners        are called in the loop's thread, and not awaited
-    transport        "asyncio" (the default), any AsyncTransport, or a MemoryTransport
+    transport        "asyncio" (the default; in a browser "pyodide"), any AsyncTransport, or a MemoryTransport
 
     Any number of tasks may share it. It may be used from one event loop after another: each has its own connections
     and its own `max_concurrency` places.

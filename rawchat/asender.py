@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Dict, Iterabl
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
+from .protocol.optional import optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.wire import Chunked, Listener, Received
-from .sender import Bill, Teller
+from .sender import Bill, Teller, in_browser, no_fetch
 from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
 
@@ -225,20 +226,37 @@ class KeySource:
 
 
 def open_async_transport(transport: AnyTransport) -> Tuple[AsyncTransport, bool]:
-    """(the door, whether it is ours to close). None means the default door."""
+    """(the door, whether it is ours to close). None: asyncio's own connections; `fetch` in a browser."""
     if isinstance(transport, AsyncTransport):
         return transport, False
-    if transport in (None, "asyncio"):
-        from .transport.asyncio_transport import AsyncioTransport
-
-        return AsyncioTransport(), True
+    if transport is None or (isinstance(transport, str) and transport in _DOORS):
+        return _DOORS[transport or ("pyodide" if in_browser() else "asyncio")](), True
     if _never_waits(transport):
         assert isinstance(transport, Transport)
         return InlineTransport(transport), False
     raise PayloadError(
-        f'transport must be "asyncio", an AsyncTransport or a MemoryTransport, not {redact_text(repr(transport))}: '
-        "a door that blocks would stop every task of the event loop"
+        'transport must be "asyncio", "pyodide", an AsyncTransport or a MemoryTransport, '
+        f"not {redact_text(repr(transport))}: a door that blocks would stop every task of the event loop"
     )
+
+
+def _asyncio_door() -> AsyncTransport:
+    from .transport.asyncio_transport import AsyncioTransport
+
+    return AsyncioTransport()
+
+
+def _pyodide_door() -> AsyncTransport:
+    with optional("pyodide"):
+        from .transport.pyodide_transport import AsyncPyodideTransport
+
+    try:
+        return AsyncPyodideTransport()
+    except ImportError as error:
+        raise no_fetch(error) from error
+
+
+_DOORS: Dict[str, Callable[[], AsyncTransport]] = {"asyncio": _asyncio_door, "pyodide": _pyodide_door}
 
 
 def _never_waits(transport: Any) -> bool:

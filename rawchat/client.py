@@ -45,7 +45,8 @@ class Client:
     headers, query   added to every request; a header set to None is left out
     cost_tracker     adds up what the calls cost, and may hold a budget
     listeners        callables that get every WireEvent
-    transport    the door to the network: "requests" (the default, where it is installed), "stdlib" or any Transport
+    transport    the door to the network: "requests" (the default, where it is installed), "stdlib", "pyodide" (in a
+                 browser) or any Transport
     """
 
     def __init__(

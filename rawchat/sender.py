@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -247,15 +248,16 @@ class Bill:
 
 
 def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, bool]:
-    """(the door, whether it is ours to close). None: `requests` where it is installed, else the standard library.
+    """(the door, whether it is ours to close). None: `requests` where it is installed, else the standard library's; in
+    a browser, `fetch`.
 
-    Raises PayloadError for "requests" where it is not installed, and for what is no door.
+    Raises PayloadError for a door that cannot be had here, and for what is no door.
     """
     if isinstance(transport, Transport):
         return transport, False
     if transport is not None and not (isinstance(transport, str) and transport in _DOORS):
         shown = redact_text(repr(transport))
-        raise PayloadError(f'transport must be "requests", "stdlib" or a Transport, not {shown}')
+        raise PayloadError(f'transport must be "requests", "stdlib", "pyodide" or a Transport, not {shown}')
     return _DOORS[transport](), True
 
 
@@ -275,7 +277,28 @@ def _stdlib_door() -> Transport:
     return StdlibTransport()
 
 
+def _pyodide_door() -> Transport:
+    with optional("pyodide"):
+        from .transport.pyodide_transport import PyodideTransport
+
+    try:
+        return PyodideTransport()
+    except ImportError as error:
+        raise no_fetch(error) from error
+
+
+def no_fetch(error: ImportError) -> PayloadError:
+    return PayloadError(f'transport="pyodide" is for Python in a browser or in Node: {error}', path="transport")
+
+
+def in_browser() -> bool:
+    """Whether this Python was compiled to run inside JavaScript, where `fetch` is the only way out."""
+    return sys.platform == "emscripten"
+
+
 def _default_door() -> Transport:
+    if in_browser():
+        return _pyodide_door()
     try:
         return _requests_door()
     except NotInThisCopy:
@@ -292,4 +315,5 @@ _DOORS: Dict[Optional[str], Callable[[], Transport]] = {
     None: _default_door,
     "requests": _requests_door,
     "stdlib": _stdlib_door,
+    "pyodide": _pyodide_door,
 }

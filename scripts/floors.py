@@ -93,6 +93,7 @@ FLOORS = (
             "transport/async_base.py",
             "transport/connections.py",
             "transport/asyncio_transport.py",
+            "transport/pyodide_transport.py",
         ),
     ),
     Floor(
@@ -266,6 +267,7 @@ OPTIONAL = (
         "the door over `requests`; without it, that of the standard library",
         ("transport/requests_transport.py",),
     ),
+    Feature("pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py",)),
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(

@@ -110,6 +110,7 @@ LEFT_OUT = [
     ("parse", 'client().parse("Hi", {"type": "object"})'),
     ("embed", 'client().embed("Hi")'),
     ("requests", 'chat.Client("sk-test-0123456789", transport="requests")'),
+    ("pyodide", 'chat.Client("sk-test-0123456789", transport="pyodide")'),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
 ]
 

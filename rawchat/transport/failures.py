@@ -63,6 +63,13 @@ _CAUSES = (  # the first row that fits is it
         "{peer} does not answer in HTTP: {detail}; check port and scheme of base_url",
     ),
     _Cause(
+        ("FetchError",),
+        "head",
+        "no answer from {peer}: {detail}. A browser tells a page no more, its console does; likely the server does not "
+        "allow this page, or a header of the request (CORS), or the page is https: and the server is not, or no server "
+        "is there",
+    ),
+    _Cause(
         ("ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError"),
         "",
         "{peer} broke the connection: {detail}",
