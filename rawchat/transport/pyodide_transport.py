@@ -5,8 +5,8 @@
     await response.body.getReader().read()        {done: false, value: Uint8Array}: a piece as it came, gzip undone
     controller.abort()                            a timeout, a cancelled task, a stream that was left
 
-Chosen where `sys.platform` is "emscripten", or by `transport="pyodide"`. AsyncClient works in every browser, and in
-Node. Client needs a browser that can suspend a running Python (JavaScript Promise Integration), and a page that starts
+Chosen where `sys.platform` is "emscripten", or by `transport="pyodide"`. AsyncClient needs `fetch`, which Node has,
+too. Client needs a browser that can suspend a running Python (JavaScript Promise Integration), and a page that starts
 it with `runPythonAsync`; elsewhere its first call says so.
 
 What a browser keeps to itself, no door can offer: the name lookup, connecting and TLS are not told apart from the wait
@@ -258,7 +258,7 @@ def _run(task: Coroutine[Any, Any, Any]) -> Any:
         task.close()
         raise PayloadError(
             "Client cannot wait here: this browser cannot suspend Python (JavaScript Promise Integration), or Python "
-            "was started by runPython or a callback instead of runPythonAsync; use AsyncClient, which works everywhere",
+            "was started by runPython or a callback instead of runPythonAsync; use AsyncClient, which needs neither",
             path="transport",
         )
     return ffi.run_sync(task)
