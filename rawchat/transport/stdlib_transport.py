@@ -80,6 +80,11 @@ class StdlibTransport(Transport):
         self._pool_size = 0
         self._drop_idle()
 
+    def __del__(self) -> None:
+        # Of a client that nobody closed: its idle connections go with it, without a warning, as in urllib3's pools.
+        if hasattr(self, "_idle"):
+            self._drop_idle()
+
     def _drop_idle(self) -> None:
         while self._idle:
             for connection in self._idle.popitem()[1]:
