@@ -9,7 +9,7 @@ This is the face: what `import rawchat` offers, and where each name lives. A nam
 first used, so that importing the package costs next to nothing and needs no other package. No logic.
 """
 
-from ._version import __version__ as __version__
+from ._version import LEFT_OUT as _LEFT_OUT, __version__ as __version__
 
 TYPE_CHECKING = False  # type checkers take it for true; `typing` alone would cost more than all the rest of the import
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = [*_HOME_OF, "__version__"]
+__all__ = [*(name for name, home in _HOME_OF.items() if home not in _LEFT_OUT), "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -148,15 +148,14 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    try:
-        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith(f"{__name__}."):
-            raise
-        raise AttributeError(f"{name} is not in this copy, which was made without {error.name}") from error
+    from .protocol.optional import optional
+
+    home = _HOME_OF[name]
+    with optional(_LEFT_OUT.get(home, home)):
+        value = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value  # the next look-up is a plain one
     return value
 
 
 def __dir__() -> "list[str]":
-    return sorted([*globals(), *_HOME_OF])
+    return sorted({*globals(), *__all__})
