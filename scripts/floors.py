@@ -14,7 +14,7 @@ Reads source, runs none of it. An import counts wherever it stands: at the top, 
 import ast
 import sys
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple, Union
 
 
 class Floor(NamedTuple):
@@ -392,11 +392,14 @@ def _resolve(root: Path, module: str, node: ast.ImportFrom, name: str) -> str:
     return inside if not node.module else f"{base}.py"
 
 
-def copied(root: Path, features: Iterable[str] = ()) -> List[str]:
+def copied(
+    root: Path, features: Iterable[str] = (), *, look: Callable[[Path, str], List[Import]] = imports_of
+) -> List[str]:
     """The modules of a copy with these features of OPTIONAL, in the order of the floors; without any, the core.
 
     From the client on, imports are followed wherever they stand; but from inside a function into an optional module
-    only where its feature is asked for. The face comes along, and what it offers does not: it looks when asked.
+    only where its feature is asked for. The face comes along, and what it offers does not: it looks when asked. `look`
+    is `imports_of`, or one that remembers.
     """
     modules = {feature.name: feature.modules for feature in OPTIONAL}
     asked = [module for name in features for module in modules[name]]
@@ -408,7 +411,7 @@ def copied(root: Path, features: Iterable[str] = ()) -> List[str]:
         if module in found:
             continue
         found.add(module)
-        needed = [item for item in imports_of(root, module) if item.module and item.module != "__init__.py"]
+        needed = [item for item in look(root, module) if item.module and item.module != "__init__.py"]
         waiting += [
             item.module
             for item in needed
