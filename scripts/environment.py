@@ -93,11 +93,16 @@ def supported_here() -> List[str]:
 # ---- what to install
 
 
-def oldest_requirements() -> List[str]:
-    """The lower bound of each dependency in pyproject.toml, pinned: `requests>=2.25` -> `requests==2.25.0`."""
+def required() -> List[str]:
+    """The dependencies as pyproject.toml has them: `requests>=2.25`."""
     text = (TOP / "pyproject.toml").read_text(encoding="utf-8")
     listed = re.search(r"(?m)^dependencies = \[(.*?)\]", text, re.DOTALL)
-    bounds = re.findall(r'"([A-Za-z0-9_.\-]+)\s*>=\s*([0-9.]+)', listed[1] if listed else "")
+    return re.findall(r'"(.*?)"', listed[1] if listed else "")
+
+
+def oldest_requirements() -> List[str]:
+    """The lower bound of each dependency, pinned: `requests>=2.25` -> `requests==2.25.0`."""
+    bounds = re.findall(r"([A-Za-z0-9_.\-]+)\s*>=\s*([0-9.]+)", "\n".join(required()))
     if not bounds:
         raise Failure("pyproject.toml states no lower bound in `dependencies`")
     return [f"{name}=={version}" + (".0" if version.count(".") == 1 else "") for name, version in bounds]

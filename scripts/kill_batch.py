@@ -116,8 +116,8 @@ def write_input(path: Path, rows: int) -> List[str]:
     return ids
 
 
-def kill_again_and_again(package: Path, folder: Path, *, kills: int, rows: int, seed: int) -> Outcome:
-    """One job, killed `kills` times and then left to end. `package` is the folder of the package to run."""
+def kill_again_and_again(name: str, place: str, folder: Path, *, kills: int, rows: int, seed: int) -> Outcome:
+    """One job, killed `kills` times and then left to end. `name` is the package to run, `place` the path it is on."""
     dice = random.Random(seed)
     ids = write_input(folder / "in.jsonl", rows)
     out = folder / "out.jsonl"
@@ -125,11 +125,12 @@ def kill_again_and_again(package: Path, folder: Path, *, kills: int, rows: int, 
     asked_by_then: Dict[str, int] = {}
     lost = torn = 0
     with CountingServer(seed) as server:
-        command = [sys.executable, "-m", package.name, "batch", "run", str(folder / "in.jsonl"), "-o", str(out)]
+        command = [sys.executable, "-m", name, "batch", "run", str(folder / "in.jsonl"), "-o", str(out)]
         command += ["--workers", str(WORKERS), "--base-url", server.url, "--ordered"]
 
         def start() -> "subprocess.Popen[bytes]":
-            return subprocess.Popen(command, cwd=package.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            return subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": place}, **quiet)
 
         for kill in range(kills):
             with start() as run:
@@ -171,7 +172,9 @@ def main() -> int:
     os.environ.pop("OPENAI_API_KEY", None)  # the server here wants none
     package = next(TOP.glob("*/protocol/__init__.py")).parent.parent
     with tempfile.TemporaryDirectory() as folder:
-        outcome = kill_again_and_again(package, Path(folder), kills=options.kills, rows=options.rows, seed=options.seed)
+        name, place = package.name, str(package.parent)
+        how = {"kills": options.kills, "rows": options.rows, "seed": options.seed}
+        outcome = kill_again_and_again(name, place, Path(folder), **how)
     for name, value in outcome._asdict().items():
         print(f"{name.replace('_', ' '):<12}{value}")
     return 1 if outcome.lost or outcome.paid_twice or not outcome.in_order else 0

@@ -1,11 +1,14 @@
-"""The suite. The package under test is bound here, in one line, so that a copy under another name can be tested as it stands."""
+"""The suite. The package under test is bound here, in one line, in whichever form it is: see forms.py."""
 
 import importlib
-import os
 
-rawchat = importlib.import_module(os.environ.get("PACKAGE_UNDER_TEST", "rawchat"))
+from . import forms
+
+rawchat = forms.bound()
 
 
 def module(path):
     """A module of the package under test: `module("protocol.sse")`."""
+    if forms.IS_SINGLE:
+        return forms.view(rawchat, path)
     return importlib.import_module(f"{rawchat.__name__}.{path}")
