@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from . import rawchat
+from . import forms
 
 TOP = Path(__file__).resolve().parent.parent
-PACKAGE = Path(rawchat.__file__).resolve().parent
+PACKAGE = forms.SOURCE
 
 
 def load(path):
@@ -22,6 +22,8 @@ floors = load(TOP / "scripts" / "floors.py")
 
 # Test files that mirror no module of their own -> what they are about.
 SUITES_OF_THEIR_OWN = {
+    "test_anywhere.py": "switches, threads, sub-interpreters, forks",
+    "test_vendor.py": "copies in other people's projects",
     "test_core_copy.py": "a copy with the core alone",
     "test_against_practice.py": "the client and the practice server, end to end",
     "test_bench.py": "scripts/bench and scripts/benchmark/",
