@@ -1,5 +1,6 @@
 """What holds for every test: no network but loopback, no key or proxy from outside, a home folder of its own."""
 
+import itertools
 import os
 import socket
 
@@ -20,13 +21,21 @@ SCRUBBED_NAMES = frozenset(
 )
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Where each test's home folder is; pytest's own numbered folders are looked through for every new one."""
+    return tmp_path_factory.mktemp("homes"), itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch, tmp_path_factory):
+def clean_environment(monkeypatch, homes):
     """The developer's own keys, proxies and ~/.netrc change no result."""
     for name in list(os.environ):
         if name.upper().startswith(SCRUBBED) or name.upper() in SCRUBBED_NAMES:
             monkeypatch.delenv(name)
-    home = str(tmp_path_factory.mktemp("home"))
+    folder, numbers = homes
+    home = str(folder / str(next(numbers)))
+    os.mkdir(home)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, home)
 

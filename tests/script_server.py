@@ -1,5 +1,6 @@
 """A loopback server that meets each request with the next `Answer` of a script, on real sockets."""
 
+import contextlib
 import socket
 import threading
 
@@ -13,6 +14,7 @@ class ScriptServer:
         self.connections = 0
         self._over = threading.Event()
         self._threads = []
+        self._open = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
 
@@ -22,6 +24,9 @@ class ScriptServer:
 
     def __exit__(self, *_):
         self._over.set()
+        for connection in self._open:  # wakes who waits for a request that will not come
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
         # Closing alone does not wake a blocked accept on Linux; a last connection does.
         socket.create_connection(self._listener.getsockname()).close()
         for thread in self._threads:
@@ -46,7 +51,9 @@ class ScriptServer:
     def _serve(self, connection):
         with connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.settimeout(0.05)
+            self._open.append(connection)
+            if self._over.is_set():
+                return
             while True:
                 request = self._read_request(connection)
                 if request is None:
@@ -66,10 +73,6 @@ class ScriptServer:
                 return data
             try:
                 piece = connection.recv(65536)
-            except socket.timeout:
-                if self._over.is_set():
-                    return None
-                continue
             except OSError:
                 return None
             if not piece:

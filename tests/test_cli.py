@@ -9,18 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 
 cli = module("cli")
 errors = module("protocol.errors")
 talk = module("talk")
 
-ROOT = Path(rawchat.__file__).resolve().parent.parent
-NAME = rawchat.__name__
 KEY = "sk-proj-0123456789abcdef"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 30, "total_tokens": 42}
 
@@ -253,8 +250,9 @@ def test_what_is_sent(run, arguments, stdin, expected):
     assert {name: body.get(name, "absent") for name in expected} == expected
 
 
-def test_a_prompt_may_follow_practice(run):
+def test_a_prompt_may_follow_practice(run, monkeypatch):
     """--practice takes no value, so that the question behind it is the question; --fault alone means practice, too."""
+    monkeypatch.setattr(forms.door_class(module), "sleep", lambda door, seconds, wake=None: None)
     for arguments in (("--practice", "Hello!"), ("--fault", "429x1", "Hello!")):
         code, out, err = run("chat", *arguments)
         assert (code, err.endswith("  stop\n")) == (0, True)
@@ -577,11 +575,11 @@ def test_the_help_lists_the_exit_codes_of_all_errors():
 
 
 def start(*arguments, **options):
-    environment = {name: value for name, value in os.environ.items() if name not in cli.VARIABLES}
-    environment.update(options.pop("env", {}), PYTHONPATH=str(ROOT))
+    environment = forms.environment(**options.pop("env", {}))
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", NAME, *arguments],
-        env=environment,
+        forms.command(*arguments),
+        env={name: value for name, value in environment.items() if name not in cli.VARIABLES},
+        cwd=os.environ["HOME"],
         stdin=options.pop("stdin", subprocess.DEVNULL),
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=options.pop("stderr", subprocess.PIPE),

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .script_server import ScriptServer
 from .scripts import Answer
 from .sdk_programs import HELLO, MODEL, PROGRAMS, QUESTION, SCRIPTED, WEATHER
@@ -41,9 +41,20 @@ def openai(request, monkeypatch):
     return sys.modules["openai"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections():
+    """What was there before is not looked through again for each program."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.__name__ for program in PROGRAMS])
 def test_program(program, openai, practice, monkeypatch):
     """It runs to its end, whichever package stands behind the import."""
+    if forms.IS_SINGLE and program.__name__ in ("module_as_client", "results_are_objects"):
+        pytest.skip("one file has no sdk module that is a client, nor one that is imported as its own")
     if "pydantic" in inspect.getsource(program):
         pytest.importorskip("pydantic")
     monkeypatch.setenv("OPENAI_BASE_URL", practice.url)
