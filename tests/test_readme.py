@@ -11,12 +11,12 @@ import sys
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+PYTHON = [text for kind, text in BLOCKS if kind == "python" and (forms.HAS_REQUESTS or "import requests" not in text)]
 LINES = [line[2:] for kind, text in BLOCKS if kind == "console" for line in text.splitlines() if line.startswith("$ ")]
 
 
@@ -31,6 +31,8 @@ def test_python_blocks_run_in_order(practice, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_BASE_URL", practice.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
+    for name, known in forms.aliases(module).items():
+        monkeypatch.setitem(sys.modules, name, known)
     space = {}
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), logging_put_back("rawchat"):
@@ -112,11 +114,25 @@ def test_console_lines_run(line, capsys, monkeypatch, tmp_path):
     (tmp_path / "in.jsonl").write_text("".join(text for kind, text in BLOCKS if kind == "jsonl"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(forms.door_class(module), "sleep", lambda door, seconds, wake=None: None)
     code = module("cli").main(shlex.split(line)[1:])
     said = capsys.readouterr()
 
     assert code == 0, said.err
     assert said.out.strip()
+
+
+VENDORING = [line.partition("scripts/vendor ")[2] for line in LINES if "scripts/vendor " in line]
+
+
+def test_the_vendoring_lines_run(tmp_path):
+    """In their order, in a folder of somebody's project; the last one finds all as it was made."""
+    for line in VENDORING:
+        command = [sys.executable, "-B", str(ROOT / "scripts" / "vendor"), *shlex.split(line)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    assert len(VENDORING) == 4
+    assert sorted(path.name for path in (tmp_path / "app").iterdir()) == ["onefile.py", "vendor"]
 
 
 def test_the_reading_order_follows_the_floors():
