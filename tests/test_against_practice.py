@@ -13,9 +13,8 @@ import time
 from typing import NamedTuple, Optional, Tuple
 
 import pytest
-import requests
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .doors import SYNC_DOORS
 from .test_client import check_events
 
@@ -776,6 +775,8 @@ def post(server, fault, *, stream, timeout=5):
     if stream:
         body.update(stream=True, stream_options={"include_usage": True})
     url = f"{server.root}/fault/{fault}/v1/chat/completions"
+    import requests
+
     return requests.post(url, json=body, stream=True, timeout=timeout)
 
 
@@ -799,6 +800,7 @@ HANDLED = [
 ]
 
 
+@forms.needs_requests
 @pytest.mark.parametrize("fault, error", HANDLED, ids=[row[0] for row in HANDLED])
 def test_handle_response(fault, error, practice):
     """The reply or the typed error, and never an exception of requests, however the body ends."""
@@ -840,6 +842,7 @@ ITERATED = [
 ]
 
 
+@forms.needs_requests
 @pytest.mark.parametrize("fault, text, error", ITERATED, ids=[row[0] for row in ITERATED])
 def test_iter_chunks_and_iter_events(fault, text, error, practice, monkeypatch):
     """The chunks that came, then the end or the typed error with what had arrived; the events tell the same."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 
 batch = module("batch")
 memory = module("transport.memory")
@@ -415,6 +415,6 @@ def test_killed_five_times_no_row_is_lost_or_paid_for_twice(tmp_path):
     kill_batch = importlib.util.module_from_spec(spec)
     sys.modules["kill_batch"] = kill_batch
     spec.loader.exec_module(kill_batch)
-    outcome = kill_batch.kill_again_and_again(Path(rawchat.__file__).parent, tmp_path, kills=5, rows=60, seed=2)
+    outcome = kill_batch.kill_again_and_again(forms.NAME, forms.PLACE, tmp_path, kills=5, rows=60, seed=2)
     assert (outcome.lost, outcome.paid_twice, outcome.in_order) == (0, 0, True)
     assert outcome.asked_again > 0

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .scripts import GOOD, completion, delta, failure, stream, whole
 
 cache = module("cache")
@@ -317,7 +317,7 @@ def test_the_trace_shows_it():
 def test_the_door_behind_is_the_default_one_and_sleeps_and_closes():
     """What is not the cache's business is the inner door's."""
     door = cache.CachingTransport()
-    assert door.name == "cache over requests"
+    assert door.name == f"cache over {forms.door_class(module).name}"
     door.close()
     inner = memory.MemoryTransport([])
     cache.CachingTransport(inner).sleep(1.5)

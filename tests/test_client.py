@@ -4,22 +4,19 @@ import contextlib
 import threading
 
 import pytest
-import requests
-import responses
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .script_server import ScriptServer
 from .scripts import GOOD, SCRIPTS, USAGE, completion, delta, failure, stream, whole
 
 memory = module("transport.memory")
-requests_transport = module("transport.requests_transport")
 progress = module("protocol.progress")
 
 NO_JITTER = rawchat.RetryPolicy(jitter=0.0)
 KEY = "sk-test-0123456789abcdef"
 
 
-class PatientTransport(requests_transport.RequestsTransport):
+class PatientTransport(forms.door_class(module)):
     """The real door, but sleeps are recorded and never slept."""
 
     def __init__(self):
@@ -63,6 +60,9 @@ def over_sockets(script):
 def over_responses(script):
     if any(answer.end in ("cut", "silence") for answer in script.answers):
         pytest.skip("responses plays whole bodies only")
+    responses = pytest.importorskip("responses", reason="it stands in for requests")
+    import requests
+
     with responses.RequestsMock(assert_all_requests_are_fired=True) as fake:
         for answer in script.answers:
             if answer.end == "refused":

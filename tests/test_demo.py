@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from . import module
+from . import forms, module
 
 demo = module("lab.demo")
 practice = module("lab.practice")
 
 
-class Sleepless(module("transport.requests_transport").RequestsTransport):
+class Sleepless(forms.door_class(module)):
     """The default door, but that it notes how long it was to sleep."""
 
     def __init__(self):

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 
 errors = module("protocol.errors")
 wire = module("protocol.wire")
@@ -66,6 +66,7 @@ def test_a_class_stands_where_the_drawing_has_it(name, parents, exit_code, retry
     assert getattr(rawchat, name) is found
 
 
+@forms.needs_modules
 def test_the_table_is_whole():
     """No class of the module is missing in the table, and every one is in the drawing."""
     classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]

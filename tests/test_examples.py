@@ -16,15 +16,20 @@ from pathlib import Path
 from typing import NamedTuple, Tuple
 
 import pytest
-import requests
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .test_floors import load
 
 TOP = Path(__file__).resolve().parent.parent
 EXAMPLES = TOP / "scripts" / "examples"
 FILES = sorted(EXAMPLES.glob("*.py"))
 HELPER = "connection.py"
+
+
+def needing_requests(name):
+    """The program's name, with a mark where it uses requests itself."""
+    uses = "import requests" in (EXAMPLES / name).read_text(encoding="utf-8")
+    return pytest.param(name, marks=forms.needs_requests) if uses else name
 
 
 class Row(NamedTuple):
@@ -204,7 +209,9 @@ class Output(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def as_started_from_the_folder(monkeypatch):
-    """Python puts a program's own folder on the path; runpy leaves that to us."""
+    """Python puts a program's own folder on the path; runpy leaves that to us. They know the package by its own name."""
+    for name, known in forms.aliases(module).items():
+        monkeypatch.setitem(sys.modules, name, known)
     monkeypatch.syspath_prepend(str(EXAMPLES))
     yield
     sys.modules.pop("connection", None)
@@ -246,7 +253,7 @@ def test_every_program_has_a_row():
     assert {path.name for path in FILES} == {*ROWS, HELPER}
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [needing_requests(name) for name in ROWS])
 def test_a_program_shows_what_it_is_to_show(name, play, practice):
     """Run for real, from its first line to its last."""
     row = ROWS[name]
@@ -293,7 +300,7 @@ def test_a_program_runs_from_anywhere_with_nothing_set_up(tmp_path):
     Without site-packages (-S), so that only `requests` is there, and no installed rawchat.
     """
     outside = {name: text for name, text in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
-    outside.update(PYTHONPATH=str(Path(requests.__file__).parent.parent), PYTHONIOENCODING="utf-8")
+    outside.update(PYTHONPATH=forms.site_packages(), PYTHONIOENCODING="utf-8")
     command = [sys.executable, "-S", "-B", "-W", "error", str(EXAMPLES / "weather_tools.py"), "The weather in Cairo?"]
     done = subprocess.run(command, cwd=tmp_path, env=outside, capture_output=True, encoding="utf-8", timeout=60)
 
@@ -442,6 +449,7 @@ def test_the_refused_call_was_never_sent(play, practice):
     assert "Stopped" not in play("cost_capped_run.py", "0.01").text
 
 
+@forms.needs_requests
 @pytest.mark.parametrize("ending", [[b"", b"data: [DONE]", b""], [b"", b"data: [DONE]"], [b""], []])
 def test_pieces_are_counted_however_the_lines_end(ending):
     """Pings, roles and empty texts are no pieces; what the server does not tell is None."""
@@ -490,6 +498,7 @@ def failing(status, retry_after_s=None):
     return module("protocol.status").error_from(rawchat.classify(status, {}, b""), retry_after_s=retry_after_s)
 
 
+@forms.needs_requests
 def test_the_simple_loop_goes_by_its_waits(monkeypatch):
     """The server's own wait goes first; a failure that stays, or that no wait cures, is raised."""
     waits = []
@@ -512,6 +521,7 @@ LOOPS = [
 ]
 
 
+@forms.needs_requests
 @pytest.mark.parametrize("fault, reached, longest, words", [row[1:] for row in LOOPS], ids=[row[0] for row in LOOPS])
 def test_the_careful_loop_knows_when_to_stop(fault, reached, longest, words, practice, monkeypatch):
     """At once where waiting does not help, else after three more attempts, each wait a little shorter than its double."""

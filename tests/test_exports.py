@@ -1,11 +1,10 @@
 """The face: every name it promises is there, lives where the table says, and nothing else is public."""
 
 import ast
-import pathlib
 import subprocess
 import sys
 
-from . import rawchat
+from . import forms, rawchat
 
 
 def test_all_names_exist():
@@ -15,13 +14,14 @@ def test_all_names_exist():
     assert set(rawchat.__all__) <= set(dir(rawchat))
 
 
+@forms.needs_modules
 def test_type_checkers_see_the_same_names_at_the_same_places():
     """The imports that only type checkers read and the table that Python reads agree."""
-    tree = ast.parse(pathlib.Path(rawchat.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse((forms.SOURCE / "__init__.py").read_text(encoding="utf-8"))
     declared = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module != "_version":
-            declared.update({alias.asname: node.module for alias in node.names})
+            declared.update({alias.asname: node.module for alias in node.names if alias.asname})
 
     assert declared == rawchat._HOME_OF
 
@@ -38,12 +38,13 @@ def test_star_import_works():
     assert set(rawchat.__all__) <= set(space) | {"__version__"}
 
 
-def test_the_version_is_stated_once():
+def test_the_version_is_stated_once(tmp_path):
     """pyproject takes it from the package."""
     shown = subprocess.run(
         [sys.executable, "-c", f"import {rawchat.__name__} as r; print(r.__version__)"],
         capture_output=True,
         text=True,
-        cwd=pathlib.Path(rawchat.__file__).parent.parent,
+        env=forms.environment(),
+        cwd=tmp_path,
     )
     assert shown.stdout.strip() == rawchat.__version__

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from . import module
+from . import forms, module
 
 wire = module("protocol.wire")
 errors = module("protocol.errors")
@@ -223,6 +223,7 @@ def test_replies_are_plain_values():
     assert {post(transport).read() for _ in range(3)} == {b'{"a":1}'}
 
 
+@forms.needs_modules
 def test_examples():
     """The examples in the docstrings run."""
     results = doctest.testmod(memory)

@@ -5,13 +5,13 @@ import json
 import unittest.mock
 
 import pytest
-import requests
-import responses
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .script_server import ScriptServer
 from .scripts import GOOD, completion, delta, failure, stream, whole
 
+requests = forms.requests_or_skip()
+responses = pytest.importorskip("responses")
 memory = module("transport.memory")
 
 

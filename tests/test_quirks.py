@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .doors import CLOSE, RESET, RawServer, chunk as http_chunk, head
 from .scripts import GOOD, completion, delta, stream
 
@@ -711,6 +711,7 @@ class FastClock:
         return next(self._ticks)
 
 
+@forms.needs_modules
 def test_keep_alives_do_not_outlive_the_deadline(monkeypatch):
     """Comments that come again and again reset every socket's timeout (DeepSeek); the call as a whole still ends."""
     queued = memory.reply(pieces=[b": keep-alive\n\n"] * 200)

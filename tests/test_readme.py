@@ -35,7 +35,7 @@ def test_python_blocks_run_in_order(practice, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, name, known)
     space = {}
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), logging_put_back("rawchat"):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), logging_put_back(forms.NAME):
         for number, text in enumerate(PYTHON):
             exec(compile(text, f"README block {number}", "exec"), space)
     shown = out.getvalue()

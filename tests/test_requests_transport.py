@@ -4,12 +4,12 @@ import gzip
 import sys
 
 import pytest
-import requests
-import responses
 
-from . import module
+from . import forms, module
 from .doors import BODY, CLOSE, HOLD, RawServer, fails, framed, head, parts, plain, post, read_all
 
+requests = forms.requests_or_skip()
+responses = pytest.importorskip("responses")
 errors = module("protocol.errors")
 door_module = module("transport.requests_transport")
 

@@ -29,7 +29,7 @@ def test_a_script_says_what_it_is_and_reads_as_python_3_9(path):
     assert os.name == "nt" or os.access(path, os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["test", "check", "bench", "environment.py"])
+@pytest.mark.parametrize("name", ["test", "check", "bench", "environment.py", "vendor"])
 def test_help_needs_nothing_installed(name, tmp_path):
     """From any folder, without site-packages."""
     command = [sys.executable, "-S", "-E", "-B", str(TOP / "scripts" / name), "--help"]
@@ -86,6 +86,11 @@ def tree(tmp_path, monkeypatch):
 def test_the_oldest_versions_are_read_from_the_project_file(tree):
     """A lower bound of two parts means its first release."""
     assert environment.oldest_requirements() == ["requests==2.25.0", "other==1.2.3"]
+
+
+def test_the_dependencies_are_read_from_the_project_file(tree):
+    """The suite is given what the package needs, and no package: which one it tests is its own affair."""
+    assert environment.required() == ["requests>=2.25", "other >= 1.2.3,<2"]
 
 
 def test_a_project_file_without_bounds_is_refused(tree):

@@ -9,7 +9,7 @@ from typing import List
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .scripts import GOOD, USAGE, completion, delta, event as wire
 from .test_light_imports import CLIENT, loaded_by
 
@@ -680,6 +680,7 @@ def test_the_state_of_a_stream_can_be_fed_by_hand():
     assert state.get_final_completion().choices[0].message.parsed == Plan([Step("dig")], True)
 
 
+@forms.needs_modules
 def test_types_are_at_hand_without_an_import_of_their_own():
     """As `openai.types.chat.ChatCompletion` is."""
     assert sdk.types.chat.ChatCompletion is chat_types.ChatCompletion
@@ -701,6 +702,7 @@ def test_an_async_stream_is_let_go_by_its_response_too():
     assert asyncio.run(leave()) == [] and transport.responses[0].closed
 
 
+@forms.needs_modules
 def test_every_name_is_there():
     """All that `import *` and dir() promise; and what is no name says so."""
     for name in sdk.__all__:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .script_server import ScriptServer
 from .scripts import GOOD, delta, stream
 
@@ -91,6 +91,7 @@ def test_cancel_from_another_thread_ends_the_loop_quietly():
     assert answer.reply.text == "Hel" and not answer.reply.complete
 
 
+@forms.needs_modules
 def test_keep_alives_do_not_count_as_life():
     """Comments come from proxies: a model that stays silent behind them runs into the read timeout all the same."""
     clock = iter(range(0, 100, 4))
