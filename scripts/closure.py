@@ -60,6 +60,21 @@ def left_out(root: Path, modules: Iterable[str]) -> Dict[str, str]:
     return {module: next((name for name in by_size if module in brought[name]), ALL) for module in missing}
 
 
+def data_files(root: Path, modules: Iterable[str]) -> List[str]:
+    """Files beside modules, which those read: they go where the package goes in whose folder they are."""
+    there = set(modules)
+    return [
+        path.relative_to(root).as_posix()
+        for path in sorted(root.glob("*/**/*"))
+        if path.is_file() and path.suffix not in (".py", ".pyc") and f"{_package_of(root, path)}{FACE}" in there
+    ]
+
+
+def _package_of(root: Path, path: Path) -> str:
+    folder = next(parent for parent in path.parents if (parent / FACE).exists())
+    return "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
+
+
 def is_for_type_checkers(node: ast.stmt) -> bool:
     """Whether a statement is `if TYPE_CHECKING:`, under whichever of its spellings."""
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")

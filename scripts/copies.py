@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from closure import FACE, VERSION, UnknownFeature, checked, closure, left_out
+from closure import FACE, VERSION, UnknownFeature, checked, closure, data_files, left_out
 from floors import OPTIONAL, Feature
 from single_file import offered, single_file
 
@@ -85,7 +85,7 @@ def contents(plan: Plan) -> Dict[str, bytes]:
         text = single_file(plan.root, plan.features, name=plan.name, command=command)
         return {SINGLE: text.encode("utf-8")}
     modules = closure(plan.root, plan.features)
-    found = {path: (plan.root / path).read_bytes() for path in (*modules, *EXTRAS)}
+    found = {path: (plan.root / path).read_bytes() for path in (*modules, *data_files(plan.root, modules), *EXTRAS)}
     homes = {module: module[:-3].replace("/", ".") for module, _ in offered(plan.root, FACE).values()}
     missing = {homes[module]: name for module, name in left_out(plan.root, modules).items() if module in homes}
     found[VERSION] = _version(found[VERSION].decode("utf-8"), missing).encode("utf-8")

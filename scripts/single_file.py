@@ -24,7 +24,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from closure import FACE, closure, is_for_type_checkers, left_out, remembered
+from closure import FACE, closure, data_files, is_for_type_checkers, left_out, remembered
 from floors import FLOORS, package
 from scopes import Use, bound_by, of_this_scope, uses
 
@@ -94,10 +94,31 @@ class Module:
             for name in _stored(node):
                 yield name, Entity(self.path, name)
 
-    @property
-    def stem(self) -> str:
-        path = PurePosixPath(self.path)
-        return (path.parent.name if path.name == FACE else path.stem).strip("_")
+    def locals(self) -> Set[str]:
+        """Every name that is bound somewhere inside a function, and some more."""
+        stored = {
+            node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        return stored | {node.arg for node in ast.walk(self.tree) if isinstance(node, ast.arg)}
+
+    def hidden(self) -> Set[Entity]:
+        """What would be hidden behind a local name, called here as it is at home: `x = errors.x`, where x is local."""
+        names = self.locals()
+        modules: Dict[str, str] = {}
+        found: Set[Entity] = set()
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.ImportFrom) or not node.level:
+                continue
+            for alias in node.names:
+                entity = self.target(node, alias)
+                if not entity.name:
+                    modules[bound_by(alias)] = entity.home
+                elif alias.asname and alias.name in names:
+                    found.add(entity)
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+                found |= {Entity(modules[node.value.id], node.attr)} if node.attr in names else set()
+        return found
 
 
 def _of_typing(entity: Entity) -> Entity:
@@ -114,7 +135,7 @@ def _stored(node: ast.stmt) -> Iterator[str]:
 
 
 # Names that the file itself has.
-RESERVED = ("_left_out", "_LEFT_OUT", "_HOME_OF", "_NAME")
+RESERVED = ("_left_out", "_LEFT_OUT", "_HOME_OF", "_NAME", "_data", "_DATA")
 
 
 class Names:
@@ -135,7 +156,8 @@ class Names:
                 claims = wanted.setdefault(name, [])
                 if entity not in claims:
                     claims.append(entity)
-        taken = {*wanted, *dir(builtins), *RESERVED}
+        self._hidden = {self.origin(entity) for module in modules for entity in module.hidden()}
+        taken = {*wanted, *dir(builtins), *RESERVED}.union(*(module.locals() for module in modules))
         for name, entities in wanted.items():
             self._settle(name, entities, taken)
 
@@ -153,20 +175,28 @@ class Names:
 
     def _keeper(self, name: str, entities: List[Entity]) -> Optional[Entity]:
         """Who keeps the spelling: what the package offers, else an import, else nobody if there is more than one."""
+        for entity in self.offered & self._hidden & set(entities):
+            raise CannotFlatten(f"{entity.home} offers {name}, and a module that uses it has a local name like it")
         for chosen in (self.offered.__contains__, lambda entity: not entity.home):
             for entity in entities:
                 if chosen(entity):
                     return entity
         if hasattr(builtins, name) or name in RESERVED:
             return None
+        if any(entity in self._hidden for entity in entities):
+            return None
         at_run_time = [entity for entity in entities if entity not in self._for_types]
         return at_run_time[0] if len(at_run_time) == 1 else None if at_run_time else entities[0]
 
     def of(self, entity: Entity, name: str) -> str:
-        """What `entity` is called; `name` where nothing is known of it. A module may hand on what it imports itself."""
+        """What `entity` is called; `name` where nothing is known of it. A module may hand on what it imports."""
+        return self.final.get(self.origin(entity), name)
+
+    def origin(self, entity: Entity) -> Entity:
+        """Where it is at home."""
         while self._means.get(entity.home, {}).get(entity.name, entity) != entity:
             entity = self._means[entity.home][entity.name]
-        return self.final.get(entity, name)
+        return entity
 
     def of_module(self, path: str) -> Dict[str, str]:
         """What a module offers -> what that is called."""
@@ -209,11 +239,13 @@ class Flattener:
         self.there = there
         self.edits: List[Edit] = []
         self._done: Set[Tuple[int, int]] = set()
+        self._inside: List[Tuple[int, int, int, int]] = []  # what was replaced as a whole
         self.handed_on: Set[str] = set()  # modules that this one uses as a whole, as a value
 
     def text(self) -> str:
         """The module's body, without docstring and imports."""
         self._take_out(self.module.tree.body, top=True)
+        self._read_from_here()
         self._rename()
         lines = list(self.module.lines)
         for edit in sorted(set(self.edits), reverse=True):
@@ -293,12 +325,22 @@ class Flattener:
         line, column, end_line, end_column = _span(node)
         self.edits.append(Edit(line, column, end_line, end_column, text))
 
+    def _read_from_here(self) -> None:
+        """Files that stand beside the modules stand in the one file."""
+        for node in ast.walk(self.module.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pkgutil.get_data":
+                self._replace(node, f"_data({ast.unparse(node.args[1])})")
+                self._inside.append(_span(node))
+
     # -- what is called otherwise
 
     def _rename(self) -> None:
         whole = {id(node.value): node for node in ast.walk(self.module.tree) if isinstance(node, ast.Attribute)}
         for use in uses(self.module.tree):
             if (_span(use.node)[0], 0) in self._done and not isinstance(use.node, (ast.FunctionDef, ast.ClassDef)):
+                continue
+            line, column = _span(use.node)[:2]
+            if any(start[:2] <= (line, column) < start[2:] for start in self._inside):
                 continue
             if use.name == "__package__":  # "" at the top of a file; what is wanted is the name people gave to it
                 self._replace(use.node, "_NAME")
@@ -372,6 +414,9 @@ def single_file(root: Path, wanted: Iterable[str] = (), *, name: str = "", comma
         if any(texts):
             parts.append(_banner(floor.name, floor.says) + "\n\n" + "\n\n".join(filter(None, texts)))
     parts += [_namespace(root, face, names) for face in faces]
+    data = data_files(root, paths)
+    if data:
+        parts.append(_data_section(root, data))
     parts.append(_face(root, there, missing, "\n".join(parts)))
     if MAIN in there:
         parts.append('if __name__ == "__main__":\n    sys.exit(main())')
@@ -460,6 +505,7 @@ def _header(root: Path, modules: List[Module], names: Names, missing: Dict[str, 
     lines = [f'"""{begins}\n\n{ABOUT}\n"""', "", "from __future__ import annotations", ""]
     at_run_time, for_types = _imports(modules, names)
     for_types.discard("from typing import TYPE_CHECKING")
+    at_run_time.discard("import pkgutil")  # it was for files beside the modules
     lines += _written(
         at_run_time
         | {"from typing import TYPE_CHECKING", "import sys", "from typing import Any", "from typing import NoReturn"}
@@ -534,6 +580,22 @@ def _written(statements: Set[str], width: int = WIDTH) -> List[str]:
         line = f"{start} import {', '.join(imported)}"
         lines += [line] if len(line) <= width else [f"{start} import (", *(f"    {name}," for name in imported), ")"]
     return lines
+
+
+def _data_section(root: Path, paths: List[str]) -> str:
+    """The files beside the modules, as text; a module asks for them by their paths from its own folder."""
+    lines = [_banner("data", "files that stand beside the modules in the package"), "", "_DATA = {"]
+    for path in paths:
+        text = (root / path).read_text(encoding="utf-8")
+        plain = "'''" not in text and not text.endswith(("\\", "'"))
+        shown = f"r'''{text}'''" if plain else repr(text)
+        lines.append(f'    "{path.partition("/")[2]}": {shown},')
+    return "\n".join([*lines, "}", "", "", DATA])
+
+
+DATA = '''def _data(name: str) -> bytes:
+    """A file that stands beside a module in the package."""
+    return _DATA[name].encode("utf-8")'''
 
 
 def namespace_of(path: str) -> str:

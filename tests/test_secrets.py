@@ -15,14 +15,13 @@ from urllib.parse import quote
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .script_server import ScriptServer
 from .scripts import GOOD, Answer, delta, failure, stream, whole
 from .tapped import RawClient, tapped
 
 log = module("log")
 memory = module("transport.memory")
-requests_transport = module("transport.requests_transport")
 sdk = module("sdk")
 talk = module("talk")
 cassette = module("lab.cassette")
@@ -211,7 +210,7 @@ def through_a_proxy(listeners):
     """A proxy that is not there, with a password in its address."""
     outcome = Outcome()
     proxies = {"http": f"http://me:{SECRETS['password of a proxy']}@127.0.0.1:1"}
-    transport = requests_transport.RequestsTransport(proxies=proxies)
+    transport = forms.door_class(module)(proxies=proxies)
     with contextlib.closing(transport):
         client = client_over(
             transport, [outcome.events.append, *listeners], BASE_URL.replace("127.0.0.1:9", "model.invalid")

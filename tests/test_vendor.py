@@ -463,6 +463,16 @@ def test_a_module_that_is_handed_around_is_an_object_in_one_file(tmp_path):
     assert last.text().strip() == "last_x = errors_x"
 
 
+def test_a_local_name_hides_nothing_in_one_file(tmp_path):
+    """`shown = errors.shown()` in a function would be `shown = shown()`, and fail."""
+    (tmp_path / "errors.py").write_text('"""E."""\ndef shown(): pass\n')
+    (tmp_path / "user.py").write_text('"""U."""\nfrom . import errors\n\ndef f():\n    shown = errors.shown()\n')
+    modules = [single_file.Module(tmp_path, path) for path in ("errors.py", "user.py")]
+    names = single_file.Names(modules, set())
+    text = single_file.Flattener(modules[1], names, {"errors.py", "user.py"}).text()
+    assert text.strip() == "def f():\n    shown = errors_shown()"
+
+
 def test_a_copy_that_does_not_work_is_not_made(monkeypatch, tmp_path):
     """It is tried before anything is written: a mistake in floors.py shows here, and not in somebody's project."""
     root = tmp_path / "checkout"
