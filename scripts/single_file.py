@@ -525,8 +525,8 @@ def _header(root: Path, modules: List[Module], names: Names, missing: Dict[str, 
 ABOUT = """All of it in one file: the modules follow one another from the ground up, each under its heading. Look for
 the headings to find your way: lines that begin with `# ----`."""
 
-NAME = """# What a server's log shows of us.
-_NAME = "{name}" if __name__ == "__main__" else __name__.rpartition(".")[2]"""
+NAME = """# What we are called, in logs here and at the server.
+_NAME = "{name}" if __name__ == "__main__" else __name__"""
 
 LEFT_OUT = '''def _left_out(module: str) -> Any:
     """Stands where a module is used that this file was made without."""

@@ -8,11 +8,10 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .scripts import SCRIPTS, Answer, completion, delta, failure, stream, whole
 from .test_client import over_memory
 
@@ -339,9 +338,8 @@ PROGRAM = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])
 package = importlib.import_module(sys.argv[2])
-memory = importlib.import_module(sys.argv[2] + ".transport.memory")
 body = {"choices": [{"message": {"role": "assistant", "content": "the answer nobody may read"}, "finish_reason": "stop"}]}
-client = package.Client("sk-test-0123456789abcdef", "http://127.0.0.1:9/v1", transport=memory.MemoryTransport([body] * 2))
+client = package.Client("sk-test-0123456789abcdef", "http://127.0.0.1:9/v1", transport=package.MemoryTransport([body] * 2))
 client.chat("the prompt nobody may read")
 exec(sys.argv[3])
 """
@@ -349,8 +347,7 @@ exec(sys.argv[3])
 
 def run(then, **environment):
     """What a program of its own writes to stderr: one call, then `then`."""
-    home = str(Path(rawchat.__file__).parent.parent)
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, home, rawchat.__name__, then]
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, forms.PLACE, forms.NAME, then]
     clean = {name: value for name, value in os.environ.items() if name != VARIABLE}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**clean, **environment})
     assert done.returncode == 0, done.stderr

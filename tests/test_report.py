@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-from . import lab_tapes, module, rawchat
+from . import forms, lab_tapes, module
 
 cassette = module("lab.cassette")
 cli = module("cli")
@@ -315,7 +315,7 @@ def test_what_is_put_in_is_not_filled_in_again():
 
 def test_the_page_comes_out_of_a_zip(tmp_path):
     """A package that was zipped whole still finds its page."""
-    home = pathlib.Path(rawchat.__file__).parent
+    home = forms.SOURCE
     archive = shutil.make_archive(str(tmp_path / "copy"), "zip", home.parent, home.name)
     program = "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
     program += "sys.stdout.buffer.write(importlib.import_module(sys.argv[2] + '.lab.report').live_page())"
@@ -328,7 +328,7 @@ def test_the_page_comes_out_of_a_zip(tmp_path):
 
 def test_the_package_brings_its_page_along():
     """Each part of the page is a file that pyproject lists as data of the package."""
-    folder = pathlib.Path(report.__file__).parent / "page"
+    folder = forms.SOURCE / "lab" / "page"
     listed = re.search(r'"[a-z]+\.lab" = \["(.*?)"\]', (TOP / "pyproject.toml").read_text(encoding="utf-8"))[1]
 
     assert {path.name for path in folder.iterdir()} == {"page.html", "page.css", *(name[5:] for name in report.SCRIPTS)}
