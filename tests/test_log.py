@@ -354,6 +354,7 @@ def run(then, **environment):
     return done.stderr
 
 
+@forms.needs_modules
 @pytest.mark.parametrize("environment", [{}, {VARIABLE: " "}], ids=["unset", "blank"])
 def test_without_a_wish_logging_is_not_even_loaded(environment):
     """Its import would cost more than a call."""
