@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     import logging
 
 VARIABLE = "RAWCHAT_LOG"  # keeps its name in a copy of the package that has another one
-LOGGER = __package__ or __name__
+# While a module comes out of a zip, Python 3.9 has not yet told it its package.
+LOGGER = __package__ or __name__.rpartition(".")[0] or __name__
 DEBUG, INFO = 10, 20  # logging's own numbers, here without logging
 WISHES = {"info": (INFO, False), "debug": (DEBUG, True)}  # the variable's value -> the level, and whether bodies show
 FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"

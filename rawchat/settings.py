@@ -203,7 +203,8 @@ class Settings:
 
 USER_AGENT = "{}/{} Python/{}.{}".format(
     # The folder may have been copied under another name; that name is what a server's log should show.
-    (__package__ or "").rpartition(".")[2],
+    # While a module comes out of a zip, Python 3.9 has not yet told it its package.
+    (__package__ or __name__.rpartition(".")[0]).rpartition(".")[2],
     __version__,
     *sys.version_info[:2],
 )

@@ -62,7 +62,8 @@ def _copied(_: Environment, folder: Path) -> Path:
 def _zip(_: Environment, folder: Path) -> Path:
     made = folder / "chatwire.zip"
     files = make(Plan(package(), "chatwire", EVERYTHING, False), folder / "chatwire")
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    # Not deflated: Python 3.9 says that there is no zlib to a second thread that imports while a first one loads it.
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for path, data in files.items():
             archive.writestr(f"chatwire/{path}", data)
     shutil.rmtree(folder / "chatwire")

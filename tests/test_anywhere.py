@@ -142,6 +142,10 @@ print(sorted(texts) == list(range(16)), errors)
 """
 
 
+@pytest.mark.skipif(
+    forms.FORM == "zip" and sys.version_info < (3, 10),
+    reason="Python 3.9 gives a second thread a module of a zip that the first one has not loaded to its end",
+)
 def test_many_threads_may_import_it_at_once():
     """The first use of a name loads its module, whichever thread comes first."""
     assert run(THREADS).strip() == "True []"
