@@ -84,7 +84,7 @@ def test_five_commands_lead_from_the_symptom_to_the_cause(capfd, monkeypatch, tm
     """The page "My SDK behaves strangely", command by command, with a server that breaks every stream off."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-practice-0123456789")
-    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(rawchat.__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", forms.PLACE)
     (tmp_path / "my_program.py").write_text(PROGRAM.format(package=rawchat.__name__), encoding="utf-8")
     told = []
     with module("lab.practice").PracticeServer(pace_ms=0, fault="cut@3") as server:
