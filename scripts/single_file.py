@@ -414,7 +414,7 @@ def single_file(root: Path, wanted: Iterable[str] = (), *, name: str = "", comma
         if any(texts):
             parts.append(_banner(floor.name, floor.says) + "\n\n" + "\n\n".join(filter(None, texts)))
     parts += [_namespace(root, face, names) for face in faces]
-    data = data_files(root, paths)
+    data = [path for path in data_files(root, paths) if not path.endswith(".md")]  # pages for people are read elsewhere
     if data:
         parts.append(_data_section(root, data))
     parts.append(_face(root, there, missing, "\n".join(parts)))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from . import lab_tapes as tapes, module, rawchat
+from . import forms, lab_tapes as tapes, module, rawchat
 
 cassette = module("lab.cassette")
 exchange_module = module("lab.exchange")
@@ -102,10 +102,11 @@ os.kill(os.getpid(), signal.SIGKILL) if hasattr(signal, "SIGKILL") else os._exit
 """
 
 
+@forms.needs_modules
 def test_a_recorder_that_is_killed_leaves_what_came(tmp_path):
     """kill -9 in the middle of a stream: every read is there, and the end is not."""
     path = tmp_path / "calls.jsonl"
-    program = KILLED.format(folder=str(Path(rawchat.__file__).parent.parent), package=rawchat.__name__, path=str(path))
+    program = KILLED.format(folder=forms.PLACE, package=rawchat.__name__, path=str(path))
     assert subprocess.run([sys.executable, "-c", program]).returncode != 0
     read = cassette.read_cassette(str(path))
     assert read.flaws == [] and read.exchanges[0].end is None
@@ -257,7 +258,7 @@ def test_naming_an_exchange(tmp_path):
 
 # --- cassette.md, the page that documents the format --------------------------------------------------------------------
 
-PAGE = (Path(cassette.__file__).parent / "cassette.md").read_text(encoding="utf-8")
+PAGE = (forms.SOURCE / "lab" / "cassette.md").read_text(encoding="utf-8")
 SAMPLE = PAGE.partition("```jsonl\n")[2].partition("```")[0]
 
 

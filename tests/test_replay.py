@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from . import lab_tapes as tapes, module, rawchat
+from . import forms, lab_tapes as tapes, module, rawchat
 from .awaited import FACES
 from .test_library_recorder import attached, face, stream_text
 from .test_replay_transport import is_alike, times_of, without_ports
@@ -330,7 +330,7 @@ def run_command(*arguments):
 def command(*arguments):
     """The command as a process, and its base URL; Ctrl-C ends it."""
     program = [sys.executable, "-u", "-m", rawchat.__name__, "replay", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(Path(rawchat.__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": forms.PLACE}
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         first, second = process.stdout.readline(), process.stdout.readline()

@@ -6,11 +6,10 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 
-from . import lab_tapes as tapes, module, rawchat
+from . import forms, lab_tapes as tapes, module, rawchat
 from .awaited import FACES
 from .test_library_recorder import QUESTION, attached, face, stream_text
 
@@ -270,7 +269,7 @@ def test_the_example_works(tmp_path):
     )
     tape.save(tmp_path / "tests" / "calls.jsonl")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
-    environment = {**__import__("os").environ, "PYTHONPATH": str(Path(rawchat.__file__).parent.parent)}
+    environment = {**__import__("os").environ, "PYTHONPATH": forms.PLACE}
     passed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert passed.returncode == 0, passed.stdout
     (tmp_path / "test_it.py").write_text(

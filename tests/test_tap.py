@@ -7,11 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from . import module, rawchat
+from . import forms, module, rawchat
 from .practice_wire import body_of
 from .tapped import PATIENCE_S, tapped
 
@@ -195,7 +194,7 @@ WAITING = CLIENT.replace("answer.read()", "print('begun', flush=True); answer.re
 
 
 def start(practice, *arguments):
-    top = str(Path(rawchat.__file__).resolve().parent.parent)
+    top = forms.PLACE
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
         [sys.executable, "-m", rawchat.__name__, "tap", "--to", practice.root + "/fault/stall@2/v1", *arguments],

@@ -27,7 +27,6 @@ finally:
 
 PACKAGE = forms.SOURCE
 VENDOR = [sys.executable, "-B", str(TOP / "scripts" / "vendor")]
-CORE_AT_MOST_BYTES = 150_000
 
 
 def vendor(*arguments, cwd=None):
