@@ -254,6 +254,7 @@ def test_the_sdks_shape_over_a_replay(tmp_path):
     assert asyncio.run(ask_async()).choices[0].message.content == "one two three"
 
 
+@forms.needs_modules
 def test_the_example_works(tmp_path):
     """The fixture and the test of the module's docstring, run by pytest, pass; with another greeting they fail."""
     example = replay.__doc__.partition("\n\n")[2].partition("\n\nThe cassette is made once")[0]
