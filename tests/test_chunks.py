@@ -7,6 +7,7 @@ Each also checks what holds always: the pieces handed out make up the text, and 
 import copy
 import json
 import random
+import tracemalloc
 
 import pytest
 
@@ -757,3 +758,44 @@ def test_long_answers_cost_time_in_proportion():
     reply = assembler.reply()
     assert len(reply.choices[0].logprobs.content) == 30_000
     assert len(reply.text) == len(reply.reasoning) == len(reply.tool_calls[0].function.arguments) == 3_000_000
+
+
+LONG_DELTAS = {
+    "text": lambda word: {"content": word},
+    "reasoning": lambda word: {"reasoning_content": word},
+    "arguments": lambda word: {"tool_calls": [call(0, arguments=word)]},
+    "typed parts of text": lambda word: {"content": [part(word)]},
+}
+
+
+@pytest.mark.parametrize("name", LONG_DELTAS)
+def test_a_long_answer_takes_the_room_of_its_letters(name):
+    """A Python string of five letters takes 54 bytes; ten thousand of them are kept in less than twice their letters."""
+    words = [f"{number:05d}" for number in range(10_000)]
+    assembler = chunks.ChunkAssembler()
+    tracemalloc.start()
+    try:
+        before_bytes = tracemalloc.get_traced_memory()[0]
+        for word in words:
+            assembler.add(chunk(LONG_DELTAS[name](json.loads(f'"{word}"'))))
+        kept_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
+    finally:
+        tracemalloc.stop()
+    message = assembler.reply().choices[0].message
+    arguments = message.tool_calls[0].function.arguments if name == "arguments" else ""
+    assert (message.get("content") or message.get("reasoning_content") or arguments) == "".join(words)
+    assert kept_bytes < 2 * 5 * len(words)
+
+
+def test_pieces_keep_their_order_around_parts_that_are_no_text():
+    """However many pieces stand before, between and behind them."""
+    image = {"type": "image_url", "image_url": "http://x/y.png"}
+    runs = [1, 255, 256, 257, 600, 0, 3]
+    parts, expected = [], []
+    for number, count in enumerate(runs):
+        words = [f"{number}.{place} " for place in range(count)]
+        parts += [text_chunk(word) for word in words] + [chunk({"content": [image]})]
+        expected += ([part("".join(words))] if words else []) + [image]
+    assembler, _ = assemble([*parts, chunk({}, "stop")])
+    assert assembler.reply().choices[0].message.content == expected
+    assert assembler.text == "".join(text["text"] for text in expected if "text" in text)

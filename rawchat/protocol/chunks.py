@@ -34,6 +34,7 @@ _NOT_KEPT = frozenset(["object", "choices", "obfuscation"])
 _OF_CHOICE = frozenset(["index", "delta", "message"])
 # An object nested deeper than this is replaced, not merged: no server means it, and Python's stack is finite.
 _DEEPEST = 50
+_MOST_PIECES = 256  # of a string that are kept apart
 _LOST = "\ufffd"
 _NOTHING = object()
 _NEWS = frozenset(["finish_reason", "usage"])
@@ -72,7 +73,7 @@ class ChunkAssembler:
 
     def add_text(self, text: str) -> str:
         """As `add`, for more text of choice 0, which is known already, in a chunk that says nothing else."""
-        self._choices[0].content.append(text)
+        self._choices[0].content.put(text)
         return self._joined(text) if self._high_half else text
 
     def flush(self) -> str:
@@ -172,8 +173,8 @@ class _Choice:
     def __init__(self, index: int) -> None:
         self.index = index
         self.news: Dict[str, Any] = {}  # values of _NEWS that the assembler has to look at
-        self.content: List[Any] = []  # pieces of text; among them, parts that are not text, as they came
-        self.texts: Dict[str, List[str]] = {}  # pieces of every other string of the delta: reasoning, refusal
+        self.content = _Text()  # among the pieces of text, parts that are not text, as they came
+        self.texts: Dict[str, _Text] = {}  # pieces of every other string of the delta: reasoning, refusal
         self.fields: Dict[str, Any] = {}  # all names of the delta in order, and the values that are no strings
         self.extras: Dict[str, Any] = {}  # what stands beside the delta: logprobs, content_filter_results
         self.calls = _Calls()
@@ -193,7 +194,7 @@ class _Choice:
             return ""
         text = delta.get("content")
         if len(delta) == 1 and text.__class__ is str:
-            self.content.append(text)
+            self.content.put(text)
             return text
         return self._add_delta(delta)
 
@@ -218,12 +219,12 @@ class _Choice:
         for name, value in delta.items():
             if name == "content":
                 if value.__class__ is str:
-                    self.content.append(value)
+                    self.content.put(value)
                     text = value
                 elif value:
                     text = self._add_parts(value)
             elif value.__class__ is str and name in self.texts:
-                self.texts[name].append(value)
+                self.texts[name].put(value)
             elif value or name not in self.fields:
                 self._take(name, value)
         return text
@@ -234,10 +235,10 @@ class _Choice:
         for part in content if isinstance(content, list) else [content]:
             piece = text_of([part])
             if piece:
-                self.content.append(piece)
+                self.content.put(piece)
                 text += piece
             elif isinstance(part, dict):
-                self.content.append(part)
+                self.content.put_part(part)
         return text
 
     def _take(self, name: str, value: Any) -> None:
@@ -249,7 +250,7 @@ class _Choice:
                 self.calls.add(entry)
         elif isinstance(value, str):
             self.fields.setdefault(name, None)
-            self.texts[name] = [value]
+            self.texts[name] = _Text([value])
         else:
             self.fields[name] = merged(self.fields.get(name), value, name)
 
@@ -270,7 +271,7 @@ class _Choice:
         before = self.text()
         for name, value in message.items():
             if name == "content" and value:
-                self.content.clear()
+                self.content = _Text()
                 self._add_delta({"content": value})
             elif name != "content" and (value or name not in self.fields):
                 self.fields.pop(name, None)
@@ -408,8 +409,24 @@ def _continues(call: Mapping[str, Any], name: Any) -> bool:
 # Merging. What came from a chunk is never changed: it is kept as it is, and the first merge into it makes one of these.
 
 
-class _Text(list[str]):
-    """The pieces of a string."""
+class _Text(list[Any]):
+    """The pieces of a string. A token costs ten times its letters as a string of its own, so they are joined in heaps.
+
+    Each letter is copied once for it, however long the text becomes.
+    """
+
+    heaps = 0  # how many entries at the front are never joined again
+
+    def put(self, piece: str) -> None:
+        self.append(piece)
+        if len(self) - self.heaps >= _MOST_PIECES:
+            self[self.heaps :] = ["".join(self[self.heaps :])]
+            self.heaps += 1
+
+    def put_part(self, part: Any) -> None:
+        """An entry that is no text, behind which another heap begins."""
+        self.append(part)
+        self.heaps = len(self)
 
 
 class _Dict(dict[str, Any]):
@@ -466,7 +483,7 @@ def merged(old: Any, new: Any, name: str = "", depth: int = 0) -> Any:
 
 def _appended(old: Any, new: str) -> Any:
     if isinstance(old, _Text):
-        old.append(new)
+        old.put(new)
         return old
     return _Text([old, new]) if isinstance(old, str) else new
 
