@@ -6,7 +6,7 @@ import random
 import pytest
 
 from . import module
-from .test_chunks import ROWS, SURROGATES, text_chunk
+from .test_chunks import ROWS, SURROGATES, chunk, text_chunk
 from .test_quirks import STREAMS
 
 answer = module("protocol.answer")
@@ -14,7 +14,7 @@ Frame = module("protocol.frame").Frame
 
 
 def read(data, *, text_only=False, by_frames=True):
-    """What a caller gets to see of a body, and how many chunks were parsed."""
+    """What a caller gets to see of a body, and its chunks."""
     reader = answer.StreamReader(200, {"content-type": "text/event-stream"})
     reader.text_only = text_only
     if not by_frames:
@@ -34,9 +34,13 @@ def check(data):
     """All three ways see the same; how many chunks are parsed where only text is wanted."""
     seen, chunks = read(data, by_frames=False)
     assert read(data) == (seen, chunks)
-    quick, parsed = read(data, text_only=True)
+    parsed = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "_loads", lambda text, loads=answer._loads: [parsed.append(text), loads(text)][1])
+        quick, marks = read(data, text_only=True)
     assert quick == seen
-    return len(parsed)
+    assert len(marks) == len(chunks)  # that a chunk came is seen of every one: it is a sign of life
+    return len([text for text in parsed if text != "[DONE]"])
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -87,9 +91,58 @@ def test_random_answers_read_alike(seed):
 
 
 def test_a_token_that_repeats_the_envelope_is_not_parsed():
-    """Two chunks are: the one that was learned from, and the one with a quotation mark; the frame outlives it."""
-    texts = ["Hel", "lo", " wor", '"', "ld", "!"]
-    assert check(events([text_chunk(text) for text in texts])) == 2
+    """But for the one that was learned from; whatever the letters, and however they are escaped."""
+    texts = ["Hel", "lo", " wor", '"', "ld", "", "\n", "語", "\ud83d", "\ude00", "!"]
+    assert check(events([text_chunk(text) for text in texts])) == 1
+    assert check(events([text_chunk(text) for text in texts[5:]])) == 2  # where there is no text nothing is learned
+
+
+PADDED = {
+    "OpenAI": (True, lambda text, pad: {**text_chunk(text), "usage": None, "obfuscation": pad}),
+    "in front of the text": (False, lambda text, pad: {"obfuscation": pad, **text_chunk(text)}),
+    "within the choice": (False, lambda text, pad: {**text_chunk(text, obfuscation=pad), "obfuscation": "x"}),
+    "the same elsewhere": (
+        False,
+        lambda text, pad: {**text_chunk(text), "x": {"obfuscation": pad}, "obfuscation": pad},
+    ),
+    "a number": (False, lambda text, pad: {**text_chunk(text), "obfuscation": int(pad[-2:], 16)}),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_padding_that_never_repeats_is_passed_over(name):
+    """Where it is the padding of the chunk and stands behind the text; elsewhere every chunk is parsed."""
+    passed_over, build = PADDED[name]
+    chunks = [build(f"w{number} ", f"{'Zq7'[: number % 4]}{number:02x}") for number in range(40)]
+    assert check(events(chunks)) == (1 if passed_over else 40)
+
+
+@pytest.mark.parametrize("separators", [None, (",", ":")], ids=["spaces", "compact"])
+@pytest.mark.parametrize(
+    "delta",
+    [
+        lambda text: {"reasoning_content": text},
+        lambda text: {"content": None, "reasoning_content": text},
+        lambda text: {"role": "assistant", "content": "", "reasoning": text},
+    ],
+    ids=["alone", "beside null", "beside a role and an empty text"],
+)
+def test_a_thought_that_repeats_the_envelope_is_not_parsed(delta, separators):
+    """The first thought is, and the first text behind it; a text that only thinks is told of as a chunk, and not shown."""
+    thoughts = [chunk(delta(text)) for text in ("So", " the\n", ' "answer"', " is", "")]
+    texts = [text_chunk(text) for text in ("4", "2", ".")]
+    assert check(events([*thoughts, *texts], separators=separators)) == 2
+
+
+def test_what_a_chunk_changed_is_not_overlooked():
+    """A frame is forgotten when another chunk has said something else: its next one has to say it again."""
+    first, other = {**text_chunk("a"), "service_tier": "one"}, {**text_chunk("b"), "service_tier": "two"}
+    no_choice = {**first, "choices": [], "service_tier": "two"}
+    finish = {**text_chunk("", "stop"), "service_tier": "two"}
+    for between in (other, no_choice, finish):
+        for turns in (1, 9):
+            check(events([first, first, between, first] * turns))
+            check(events([first, first, between] * turns))
 
 
 def test_an_event_of_many_lines_is_in_no_frame():
@@ -115,8 +168,9 @@ LOOK_ALIKES = [
     ("the second choice alone", '{"choices":[{"index":1,"delta":{"content":"a"}}]}'),
     ("a finish beside it", '{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}'),
     ("logprobs beside it", '{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[]}}]}'),
-    ("a role beside it", '{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}'),
-    ("an escaped text", '{"choices":[{"index":0,"delta":{"content":"\\u0061"}}]}'),
+    ("a tool call beside it", '{"choices":[{"index":0,"delta":{"content":"a","tool_calls":[{"index":0}]}}]}'),
+    ("a thought beside it", '{"choices":[{"index":0,"delta":{"content":"a","reasoning":"b"}}]}'),
+    ("a role alone", '{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'),
     ("no text", '{"choices":[{"index":0,"delta":{"content":""}}]}'),
     ("a very long one", '{"choices":[{"index":0,"delta":{"content":"%s"}}]}' % ("a" * 5000)),
 ]  # fmt: skip
@@ -127,32 +181,44 @@ def test_what_is_no_frame_is_not_learned(data):
     """Only a text that is all its chunk says, and stands where it is looked for."""
     frame = Frame()
     frame.learn(data, json.loads(data))
-    assert frame.text_in(data) == ""
+    assert frame.text_in(data) is None
 
 
 ENDS = [
     ("another text", '"b"', "b"),
     ("a longer one", '"hello, world"', "hello, world"),
     ("letters of other scripts", '"語"', "語"),
-    ("a quotation mark inside, escaped", r'"\""', ""),
-    ("an escape", r'"\n"', ""),
-    ("the text ends early, and more follows", '"b","role":"x"', ""),
+    ("a quotation mark inside, escaped", r'"\""', '"'),
+    ("an escape", r'"\n"', "\n"),
+    ("letters that are escaped", r'"\u8a9e"', "語"),
+    ("the text ends early, and more follows", '"b","role":"x"', None),
+    ("the text does not end", r'"b\"', None),
+    ("the text does not begin", "b", None),
     ("no text", '""', ""),
-    ("a control character, which JSON forbids", '"\x01"', ""),
+    ("no string", "null", None),
+    ("a control character, which JSON forbids", '"\x01"', None),
+    ("an escape that JSON does not know", r'"\x"', None),
 ]
 
 
 @pytest.mark.parametrize("inside, text", [row[1:] for row in ENDS], ids=[row[0] for row in ENDS])
-def test_a_text_is_cut_out_where_it_is_whole(inside, text):
+@pytest.mark.parametrize("padding", ["", '"p1"'], ids=["bare", "padded"])
+def test_a_text_is_cut_out_where_it_is_whole(inside, text, padding):
     """Else the long way judges it."""
-    data = '{"choices":[{"index":0,"delta":{"content":"a"}}]}'
+    data = '{"choices":[{"index":0,"delta":{"content":"a"}}]%s}' % (padding and f',"obfuscation":{padding}')
     frame = Frame()
     frame.learn(data, json.loads(data))
     assert frame.text_in(data.replace('"a"', inside)) == text
+    if padding:
+        shown = None if inside in ("null", "b") or text is None else "a"
+        assert frame.text_in(data.replace(padding, inside)) == shown
 
 
 def test_the_two_ends_do_not_overlap():
-    """What is shorter than the frame is not in it."""
+    """What is cut off, or shorter than the frame, is not in it."""
+    data = '{"choices":[{"index":0,"delta":{"content":"a"}}],"obfuscation":"p1"}'
     frame = Frame()
-    frame._before, frame._after = "abab", "abcd"
-    assert frame.text_in("ababcd") == ""
+    frame.learn(data, json.loads(data))
+    assert frame.text_in(data) == "a"
+    assert [frame.text_in(data[:end]) for end in range(len(data))] == [None] * len(data)
+    assert frame.text_in(data + " ") is None

@@ -142,7 +142,7 @@ def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Repl
 class Piece(NamedTuple):
     """What one event brought: the event, its chunk (None for a ping or `[DONE]`), and the text to show.
 
-    A reader that is `text_only` leaves the chunk out where it can.
+    A reader that is `text_only` has an empty object where a chunk was.
     """
 
     event: Optional[Event]
@@ -150,6 +150,7 @@ class Piece(NamedTuple):
     text: str
 
 
+_LEFT_OUT: Dict[str, Any] = {}
 # A NamedTuple's own constructor takes five times as long, and this one runs for every token.
 _new_piece: Callable[[Any, Any], Piece] = tuple.__new__
 _raw_decode = json.JSONDecoder().raw_decode
@@ -268,10 +269,10 @@ class StreamReader:
         text_only, frame, assembler = self.text_only, self._frame, self.assembler
         for event in events:
             data, name = event[0], event[1]
-            text = "" if name else frame.text_in(data)
-            if text:
-                chunk = None if text_only else _loads(data)
-                pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(text))))
+            text = None if name else frame.text_in(data)
+            if text is not None:
+                chunk = _LEFT_OUT if text_only else _loads(data)
+                pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(frame.name, text))))
                 continue
             try:
                 chunk = _loads(data)
@@ -281,12 +282,13 @@ class StreamReader:
             # and not the keys, because an error may also stand inside a choice.
             if chunk.__class__ is dict and chunk.get("choices") and '"error"' not in data and name != "error":
                 finished = assembler.finished_count
-                pieces.append(_new_piece(Piece, (event, chunk, assembler.add(chunk))))
+                shown = assembler.add(chunk)
+                # Of the 64 KB of one read, hundreds of chunks would be alive at once: that doubles what JSON costs.
+                pieces.append(_new_piece(Piece, (event, _LEFT_OUT if text_only else chunk, shown)))
                 self._choice_seen = True
                 if assembler.finished_count != finished:
                     self._check_finish(chunk)
-                else:
-                    frame.learn(data, chunk)
+                frame.learn(data, chunk)
             else:
                 pieces.append(self._odd_piece(event, chunk))
             if self.done or self.error is not None:
@@ -323,6 +325,7 @@ class StreamReader:
             piece = Piece(event, chunk, self.assembler.add(chunk))
             self._chunks_seen = True
             self._choice_seen = self._choice_seen or bool(chunk.get("choices"))
+            self._frame.learn(event.data, chunk)
         if error is not None:
             self._fail_with(error, chunk)
         return piece

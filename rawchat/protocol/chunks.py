@@ -71,10 +71,15 @@ class ChunkAssembler:
                     shown += self._add_choice(choice, chunk)
         return shown
 
-    def add_text(self, text: str) -> str:
-        """As `add`, for more text of choice 0, which is known already, in a chunk that says nothing else."""
-        self._choices[0].content.put(text)
-        return self._joined(text) if self._high_half else text
+    def add_text(self, name: str, text: str) -> str:
+        """As `add`, for more of a string that choice 0 has already, in a chunk that says nothing else."""
+        choice = self._choices[0]
+        if name != "content":
+            choice.texts[name].put(text)
+            return ""
+        choice.content.put(text)
+        # What can be printed holds no half of a pair. Lighter than to ask for ASCII: Chinese needs no second look.
+        return text if not self._high_half and text.isprintable() else self._joined(text) if text else ""
 
     def flush(self) -> str:
         """At the end of the stream: the text that `add` still holds back, or "".

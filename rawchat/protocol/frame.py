@@ -4,64 +4,108 @@
     {"id":"c1","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"lo"}}]}
     <---------------------------------- before --------------------------------->  <after>
 
+    {"id":"c1",...,"choices":[{"index":0,"delta":{"content":"Hel"}}],"obfuscation":"xB2"}     OpenAI's padding
+    {"id":"c1",...,"choices":[{"index":0,"delta":{"content":"lo"}}],"obfuscation":"q"}
+    <------------------------- before -------------------------->  <----- between ---->  <after>
+
 Most servers write an answer like that, and going through the same envelope for every token is most of what a stream
-costs. Nothing is guessed: JSON between the same two ends, with a string in between that ends where the first one ended,
-says the same but for that string. Whatever does not fit goes the long way. Pure.
+costs. Nothing is guessed: JSON between the same ends, with whole strings in the places of the text and of the padding,
+says the same but for those strings. The text may be a reasoning model's thought. What does not fit goes the long way.
+Pure.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional, Tuple
 
-# Servers that put a time or random padding into every chunk (OpenAI's `obfuscation`) never repeat one. To learn costs
-# as much as to parse, so after some frames that were of no use no more are learned, until the answer is over.
+# Servers that put a time into every chunk never repeat one. To learn costs as much as to parse, so after some frames
+# that were of no use no more are learned, until the answer is over.
 _MOST_USELESS_FRAMES = 4
 _LONGEST_CHUNK = 4096  # characters; a token's chunk has some hundred, and a picture in one is not parsed twice
+_TEXTS = ("content", "reasoning_content", "reasoning")
+# OpenAI pads every chunk with a random string, so that the length of what crosses the wire does not tell its text.
+_PADDING = "obfuscation"
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class Frame:
-    """What stands around the text of the first choice in a chunk; no frame is known until one is learned."""
+    """What stands around the text of the first choice in a chunk; no frame is known until one is learned.
+
+    name   what the delta calls that text: one of "content", "reasoning_content", "reasoning"
+    """
 
     def __init__(self) -> None:
-        self._before = self._after = ""
+        self.name = ""
+        self._before = self._between = self._after = ""
         self._useless = 0
 
-    def text_in(self, data: str) -> str:
-        """The text of a chunk that differs from the learned one in it alone; "" for any other."""
-        if self._before and data.startswith(self._before) and data.endswith(self._after):
-            text = data[len(self._before) : -len(self._after)]
-            if '"' not in text and "\\" not in text and text.isprintable():
-                self._useless = 0
-                return text
-        return ""
+    def text_in(self, data: str) -> Optional[str]:
+        """The text of a chunk that differs from the learned one in it (and its padding) alone; None for any other."""
+        if not self._before or not data.startswith(self._before):
+            return None
+        try:
+            text, end = _raw_decode(data, len(self._before) - 1)
+            if self._between:
+                if not data.startswith(self._between, end):
+                    return None
+                end = _raw_decode(data, end + len(self._between) - 1)[1]
+        except ValueError:  # a string without an end
+            return None
+        if data[end:] != self._after:
+            return None
+        self._useless = 0
+        return text  # type: ignore[no-any-return]
 
     def learn(self, data: str, chunk: Mapping[str, Any]) -> None:
-        """Look at a chunk that went the long way: is it one that others may repeat?"""
+        """Look at a chunk that went the long way, and said what it said: is it one that others may repeat?
+
+        What was known before is forgotten, because this chunk may have changed what an older one had settled.
+        """
+        self._before = self._between = self._after = ""
         if self._useless >= _MOST_USELESS_FRAMES or len(data) > _LONGEST_CHUNK:
             return
-        if self._before and data.startswith(self._before) and data.endswith(self._after):
-            return  # known, and only its text was too odd to be cut out (a quotation mark, a line break)
-        self._before = self._after = ""
-        text = _only_text(chunk)
-        key = '"content":"' if '"content":"' in data else '"content": "'
-        before, found, after = data.partition(f'{key}{text}"')
-        if not text or not found:
+        name, text = _only_text(chunk)
+        before, probe, after = _around(name, text, data)
+        if not before:
             return
         self._useless += 1
-        # The proof that this is where the text comes from, and not a look-alike elsewhere in the chunk.
-        probe = json.loads(f'{before}{key}?{text}"{after}')
-        if _only_text(probe) == f"?{text}":
-            self._before, self._after = before + key, f'"{after}'
+        padding = chunk.get(_PADDING)
+        between, padding_probe, rest = _around(_PADDING, padding, after)
+        if between:
+            probe, after = f"{probe}{between}{padding_probe}", rest
+        # The proof that this is where the strings come from, and not look-alikes elsewhere in the chunk.
+        probed = json.loads(f"{before}{probe}{after}")
+        if _only_text(probed) == (name, f"?{text}") and (not between or probed.get(_PADDING) == f"?{padding}"):
+            self.name, self._before, self._between, self._after = name, before, between, after
 
 
-def _only_text(chunk: Mapping[str, Any]) -> str:
-    """The text of a chunk that says no more of its one choice, the first, than this text; "" for any other."""
+def _around(name: str, value: Any, data: str) -> Tuple[str, str, str]:
+    """What stands before the string `value` under `name`, that string with a "?" in front, and what follows.
+
+    "" for all three where another value, or none, is found. The quotation mark in front belongs to what is before.
+    """
+    key = f'"{name}":"' if f'"{name}":"' in data else f'"{name}": "'
+    start = data.find(key) + len(key)
+    if start < len(key):
+        return "", "", ""
+    found, end = _raw_decode(data, start - 1)
+    return (data[:start], f"?{data[start:end]}", data[end:]) if found == value else ("", "", "")
+
+
+def _only_text(chunk: Mapping[str, Any]) -> Tuple[str, str]:
+    """Name and text of a chunk that says no more of its one choice, the first, than this text; "" for any other.
+
+    A role may stand beside it, because only the first one counts; and whatever is null or empty, which once said says
+    nothing more.
+    """
     choices = chunk.get("choices")
     choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
     if not isinstance(choice, dict) or choice.get("index") != 0:
-        return ""
+        return "", ""
     delta = choice.get("delta")
-    text = delta.get("content") if isinstance(delta, dict) and len(delta) == 1 else None
-    silent = not any(value for name, value in choice.items() if name not in ("index", "delta"))
-    return text if isinstance(text, str) and silent else ""
+    if not isinstance(delta, dict) or any(choice[name] for name in choice if name not in ("index", "delta")):
+        return "", ""
+    said = [name for name, value in delta.items() if value and name != "role"]
+    name = said[0] if len(said) == 1 else ""
+    return (name, delta[name]) if name in _TEXTS and isinstance(delta[name], str) else ("", "")
