@@ -21,12 +21,13 @@ from .protocol.wire import Listener
 from .protocol.wording import kind_of
 from .sender import Sender, open_transport
 from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
-from .stream import Stream
 from .transport.base import Transport
 
 if TYPE_CHECKING:
+    from .protocol.call import Call
     from .protocol.embedding import Embeddings
     from .protocol.tracker import CostTracker
+    from .stream import Stream
 
 
 class Client:
@@ -234,9 +235,8 @@ class Client:
             extra_body=extra_body,
         )
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
-        return Stream(
-            self._sender, self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
-        )
+        call = self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
+        return _stream(self._sender, call)
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
         """Post a payload built by hand, as it is: nothing added, nothing checked but that it is JSON.
@@ -245,7 +245,7 @@ class Client:
         deadline, max_retries.
         """
         call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
-        return Stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
+        return _stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
 
     def parse(
         self, messages: Messages, type_or_schema: Any, *, model: Optional[str] = None, **parameters: Any
@@ -338,6 +338,12 @@ def hand_built(payload: Mapping[str, Any]) -> Dict[str, Any]:
     if not isinstance(payload, Mapping):
         raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}")
     return dict(payload)
+
+
+def _stream(sender: Sender, call: Call) -> Stream:
+    from .stream import Stream  # at first use: with the `threading` that it takes, a tenth of importing the client
+
+    return Stream(sender, call)
 
 
 def refuse_stream(parameters: Dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from typing import Any, Callable, Iterable, List, Tuple
-from urllib.parse import unquote
 
 SECRET_HEADERS = frozenset(
     (
@@ -109,7 +108,11 @@ def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") 
     A server may quote any of them, and then without the name that gave it away.
     """
     found = [value for _, value in re.findall(_QUERY_KEY, url)] if "?" in url else []
-    found += [unquote(value) for value in found if "%" in value]
+    escaped = [value for value in found if "%" in value]
+    if escaped:
+        from urllib.parse import unquote  # at first use: next to no key is percent-encoded
+
+        found += map(unquote, escaped)
     found += [value.decode("utf-8", "replace") for value in re.findall(_BODY_KEY, body)]
     return secrets_in(headers) + [secret for secret in found if not is_word(secret)]
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Any, Iterator, Mapping, Optional, Tuple
-from urllib.parse import quote, urlsplit
 
 from .errors import PayloadError
 from .wording import cure_for, kind_of, quoted, surrogate_in
@@ -68,6 +67,8 @@ def split_base(base_url: str) -> Tuple[str, str]:
 
 @lru_cache(maxsize=64)  # a client asks for the same few URLs again and again
 def _split_text(text: str) -> Tuple[str, str]:
+    from urllib.parse import urlsplit  # at first use, as in `_quote`: it takes longer to load than most of ours
+
     _check_url(text)
     try:
         parts = urlsplit(text)
@@ -138,6 +139,8 @@ def _shown(text: str) -> str:
 
 
 def _quote(text: str, safe: str, subject: str, path: str) -> str:
+    from urllib.parse import quote
+
     try:
         return quote(text, safe=safe)
     except UnicodeEncodeError as error:
