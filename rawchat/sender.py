@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
@@ -28,6 +27,8 @@ from .protocol.wire import Chunked, Done, Failed, Listener, Received, Request, S
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
+    import threading
+
     from .log import LogListener
     from .protocol.tracker import CostTracker, Reservation
 
@@ -49,7 +50,9 @@ class Teller:
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for
-        self._listening = threading.Lock()
+        from threading import Lock  # at first use, as in stream.py: importing the client stays quick
+
+        self._listening = Lock()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Add a listener, from the next event on. The function given back takes it away again; twice does no harm."""
