@@ -12,7 +12,6 @@ clock or throw dice: those are arguments. Pure.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import APIError
@@ -123,7 +122,7 @@ def _label(error: APIError) -> str:
 
 
 def _figure(seconds: float) -> str:
-    if seconds == math.inf:
+    if seconds == float("inf"):
         return "countless"
     return f"{seconds:.0f}" if seconds >= 1000 else f"{seconds:.4g}"
 
