@@ -61,13 +61,23 @@ def left_out(root: Path, modules: Iterable[str]) -> Dict[str, str]:
 
 
 def data_files(root: Path, modules: Iterable[str]) -> List[str]:
-    """Files beside modules, which those read: they go where the package goes in whose folder they are."""
+    """Files beside modules, which those read: they go where the package goes in whose folder they are.
+
+    Hidden ones are none: linters and editors leave their caches in whatever folder they are started in.
+    """
     there = set(modules)
-    return [
-        path.relative_to(root).as_posix()
-        for path in sorted(root.glob("*/**/*"))
-        if path.is_file() and path.suffix not in (".py", ".pyc") and f"{_package_of(root, path)}{FACE}" in there
-    ]
+    found = []
+    for path in sorted(root.glob("*/**/*")):
+        place = path.relative_to(root)
+        hidden = any(part.startswith(".") for part in place.parts)
+        if (
+            path.is_file()
+            and not hidden
+            and path.suffix not in (".py", ".pyc")
+            and f"{_package_of(root, path)}{FACE}" in there
+        ):
+            found.append(place.as_posix())
+    return found
 
 
 def _package_of(root: Path, path: Path) -> str:

@@ -20,7 +20,7 @@ try:
     import copies
     import scopes
     import single_file
-    from closure import UnknownFeature, checked, closure, left_out
+    from closure import UnknownFeature, checked, closure, data_files, left_out
     from floors import OPTIONAL, order
 finally:
     sys.path.remove(str(TOP / "scripts"))
@@ -230,6 +230,15 @@ def test_check_runs_from_the_command_line(tmp_path):
 
 
 # ---- features
+
+
+def test_a_linters_cache_is_no_file_of_the_package(tmp_path):
+    """A folder that a tool hid in the package travels with no copy."""
+    root = tmp_path / "package"
+    (root / "lab" / ".cache").mkdir(parents=True)
+    for name in ("__init__.py", "lab/__init__.py", "lab/page.html", "lab/.cache/x", "lab/.hidden"):
+        (root / name).write_text("")
+    assert data_files(root, ["__init__.py", "lab/__init__.py"]) == ["lab/page.html"]
 
 
 def test_all_stands_for_every_feature():
