@@ -486,7 +486,7 @@ def test_a_copy_that_does_not_work_is_not_made(monkeypatch, tmp_path):
     root = tmp_path / "checkout"
     shutil.copytree(TOP / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__", "examples"))
     shutil.copytree(PACKAGE, root / "rawchat", ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "rawchat" / "stream.py").write_text('"""Broken."""\n')
+    (root / "rawchat" / "sender.py").write_text('"""Broken."""\n')
     command = [sys.executable, "-B", str(root / "scripts" / "vendor"), str(tmp_path / "there")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
