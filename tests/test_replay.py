@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -329,9 +328,10 @@ def run_command(*arguments):
 @contextlib.contextmanager
 def command(*arguments):
     """The command as a process, and its base URL; Ctrl-C ends it."""
-    program = [sys.executable, "-u", "-m", rawchat.__name__, "replay", *arguments]
-    environment = {**os.environ, "PYTHONPATH": forms.PLACE}
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    program, environment = forms.command("replay", *arguments), forms.environment(PYTHONUNBUFFERED="1")
+    elsewhere = os.environ["HOME"]  # not this tree, which `-m` would look at first
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(program, env=environment, cwd=elsewhere, **pipes)
     try:
         first, second = process.stdout.readline(), process.stdout.readline()
         process.url = second.partition("=")[2].strip()

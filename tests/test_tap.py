@@ -194,11 +194,10 @@ WAITING = CLIENT.replace("answer.read()", "print('begun', flush=True); answer.re
 
 
 def start(practice, *arguments):
-    top = forms.PLACE
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
-        [sys.executable, "-m", rawchat.__name__, "tap", "--to", practice.root + "/fault/stall@2/v1", *arguments],
-        env=environment,
+        forms.command("tap", "--to", practice.root + "/fault/stall@2/v1", *arguments),
+        env=forms.environment(),
+        cwd=os.environ["HOME"],  # not this tree, which `-m` would look at first
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
