@@ -134,7 +134,7 @@ SCRIPTS = [
     Script("a break after the finish is no loss", [stream(delta("Hello."), delta(finish="stop"), end="cut")], "Hello.", "stream"),
     Script("silence after the finish is the end", [stream(delta("Hello."), delta(finish="stop"), end="silence")], "Hello.", "stream"),
     Script("silence in the middle", [stream(delta("Hel"), end="silence")], "Hel", "stream", options={"timeout": (5, 0.05)}, error="APITimeoutError", words="0.05 s"),
-    Script("silence past the deadline", [stream(delta("Hel"), end="silence")], "Hel", "stream", options={"deadline": 0.05}, error="DeadlineExceeded", words="deadline of 0.05 s"),
+    Script("silence past the deadline", [stream(delta("Hel"), end="silence")], "Hel", "stream", options={"deadline": 0.25}, error="DeadlineExceeded", words="deadline of 0.25 s"),
     Script("usage chunk with choices []", [GOOD], "Hello.", "stream"),
     Script("stream_options refused, asked again without", [failure(400, "Unrecognized request argument supplied: stream_options", param="stream_options"), GOOD], "Hello.", "stream"),
     Script("stream_options refused does not cost a retry", [failure(422, "stream_options: Extra inputs are not permitted"), failure(500), GOOD], "Hello.", "stream", options={"max_retries": 1}, waits=(0.5,)),
