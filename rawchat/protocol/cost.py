@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping  # typing's own takes four times as long in isinstance
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import prices as published
@@ -98,13 +98,14 @@ def read_usage(usage: Any) -> Optional[TokenCounts]:
     None where nothing usable was reported: that is unknown, not zero. Zeros that were reported stay zeros. Floats are
     cut to whole tokens; negative numbers and nulls count as missing; a missing side is the total less the other.
     """
-    objects = {"": usage, **{outer: field_of(usage, outer) for outer in _OUTER}}
+    get = usage.get if usage.__class__ is dict else partial(field_of, usage)
+    objects = {"": usage, **{outer: get(outer) for outer in _OUTER}}
     found = {name: _first_count(objects, places) for name, places in _PLACES.items()}
     prompt, completion, total = found.pop("prompt"), found.pop("completion"), found.pop("total")
-    if prompt is not None and not _number(field_of(usage, "prompt_tokens")):
+    if prompt is not None and not _number(get("prompt_tokens")):
         # Anthropic's own `input_tokens` leaves the cache out; OpenAI's Responses API, under the same name, has it in.
         for name in ("cache_read_input_tokens", "cache_creation_input_tokens"):
-            prompt += int(_number(field_of(usage, name)) or 0)
+            prompt += int(_number(get(name)) or 0)
     if prompt is None and completion is not None and total is not None:
         prompt = max(0, total - completion)
     if completion is None and prompt is not None:
@@ -157,7 +158,11 @@ def _first_count(objects: Mapping[str, Any], places: List[Tuple[str, str]]) -> O
     best: Optional[int] = None
     for outer, inner in places:
         around = objects[outer]
-        number = None if around is None else _number(field_of(around, inner))
+        if around is None:
+            continue
+        # A server has one or two of a dozen places, and whole numbers in them: all else should cost next to nothing.
+        value = around.get(inner) if around.__class__ is dict else field_of(around, inner)
+        number = value if value is None or (value.__class__ is int and 0 <= value < 10**18) else _number(value)
         if number:
             return int(number)
         best = best if number is None else 0
