@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 from ..protocol.redact import redact_headers
 from ..protocol.wire import HeaderPairs
@@ -53,10 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    return print_request(options, curl_command)
+
+
+def print_request(options: argparse.Namespace, write: Callable[..., str]) -> int:
+    """Print what `write` makes of the exchange that the arguments name; what could not be kept goes to stderr."""
     sendable = prepare(select_one(options.file), exact=options.exact, base_url=options.base_url)
     for remark in sendable.remarks:
         write_line(sys.stderr, f"# {remark}")
-    write_line(sys.stdout, curl_command(sendable, exact=options.exact))
+    write_line(sys.stdout, write(sendable, exact=options.exact).rstrip("\n"))
     return 0
 
 

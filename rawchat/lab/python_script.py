@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any, List, Tuple
 
-from .cassette import select_one
-from .curl import KEY_MARK, KEY_VARIABLE, Sendable, prepare
-from .terminal import write_line
+from .curl import KEY_MARK, KEY_VARIABLE, Sendable, add_arguments, print_request
+
+__all__ = ["add_arguments", "python_script", "run"]  # the arguments are those of `curl`
 
 _WIDTH = 100
 
@@ -53,18 +52,8 @@ print(json.dumps(response.json(), indent=2, ensure_ascii=False))
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE[#N]", help="one exchange of a cassette")
-    parser.add_argument("--exact", action="store_true", help="keep every header, and the body to the byte")
-    parser.add_argument("--base-url", metavar="URL", help="send it there instead, a tap for example")
-
-
 def run(options: argparse.Namespace) -> int:
-    sendable = prepare(select_one(options.file), exact=options.exact, base_url=options.base_url)
-    for remark in sendable.remarks:
-        write_line(sys.stderr, f"# {remark}")
-    write_line(sys.stdout, python_script(sendable, exact=options.exact).rstrip("\n"))
-    return 0
+    return print_request(options, python_script)
 
 
 def python_script(sendable: Sendable, *, exact: bool = False) -> str:
