@@ -18,9 +18,7 @@ import argparse
 import json
 from typing import Any, List, Tuple
 
-from .curl import KEY_MARK, KEY_VARIABLE, Sendable, add_arguments, print_request
-
-__all__ = ["add_arguments", "python_script", "run"]  # the arguments are those of `curl`
+from .curl import KEY_MARK, KEY_VARIABLE, Sendable, add_arguments as add_curl_arguments, print_request
 
 _WIDTH = 100
 
@@ -50,6 +48,10 @@ if response.status_code != 200:
     sys.exit(f"{{response.status_code}} {{response.text}}")
 print(json.dumps(response.json(), indent=2, ensure_ascii=False))
 """
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_curl_arguments(parser)  # the same: both say what one request was
 
 
 def run(options: argparse.Namespace) -> int:
