@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 from .asender import AnyTransport, AsyncApiKey, AsyncSender, CallLimiter, KeySource, open_async_transport
 from .astream import AsyncStream
-from .client import hand_built, refuse_stream
+from .client import DEFAULT_MODEL, hand_built, refuse_stream
 from .protocol.call import Call
-from .protocol.errors import APIError, BudgetExceeded, PayloadError, RawChatError
+from .protocol.errors import PayloadError, RawChatError
 from .protocol.optional import optional
 from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
@@ -61,7 +61,7 @@ class AsyncClient:
         api_key: AsyncApiKey = None,
         base_url: Optional[str] = None,
         *,
-        model: str = "gpt-4o-mini",
+        model: str = DEFAULT_MODEL,
         organization: Optional[str] = None,
         project: Optional[str] = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
@@ -89,20 +89,21 @@ class AsyncClient:
             headers=headers,
             query=query,
         )
-        self._set_up(settings, source, cost_tracker, listeners, CallLimiter(max_concurrency), transport)
+        self._set_up(settings, source, CallLimiter(max_concurrency), cost_tracker, listeners, transport)
 
     def _set_up(
         self,
         settings: Settings,
         key: Optional[KeySource],
-        cost_tracker: Optional[CostTracker],
-        listeners: Iterable[Listener],
         limiter: CallLimiter,
-        transport: AnyTransport,
-    ) -> None:
+        cost_tracker: Optional[CostTracker] = None,
+        listeners: Iterable[Listener] = (),
+        transport: AnyTransport = None,
+    ) -> AsyncClient:
         self.settings = settings
         door, self._owns_transport = open_async_transport(transport)
         self._sender = AsyncSender(door, listeners, cost_tracker, limiter=limiter, key=key)
+        return self
 
     @classmethod
     def azure(
@@ -113,46 +114,33 @@ class AsyncClient:
         *,
         api_key: AsyncApiKey = None,
         ad_token: AsyncApiKey = None,
-        cost_tracker: Optional[CostTracker] = None,
-        listeners: Iterable[Listener] = (),
         max_concurrency: int = 8,
-        transport: AnyTransport = None,
-        model: str = "gpt-4o-mini",
-        **settings: Any,
+        **options: Any,
     ) -> AsyncClient:
-        """A client of an Azure OpenAI resource; see `Client.azure`."""
+        """A client of an Azure OpenAI resource; see `Client.azure`. `options` are those of AsyncClient."""
         with optional("azure"):
             from .azure import azure_settings
 
-        client = cls.__new__(cls)
+        own = {name: options.pop(name) for name in ("cost_tracker", "listeners", "transport") if name in options}
+        options.setdefault("model", DEFAULT_MODEL)
         key, key_source = _key_source(api_key)
         token, token_source = _key_source(ad_token)
-        read = azure_settings(
-            endpoint=endpoint,
-            deployment=deployment,
-            api_version=api_version,
-            api_key=key,
-            ad_token=token,
-            model=model,
-            **settings,
-        )
-        source = token_source or key_source
-        client._set_up(read, source, cost_tracker, listeners, CallLimiter(max_concurrency), transport)
-        return client
+        settings = azure_settings(endpoint, deployment, api_version, key, token, **options)
+        return cls.__new__(cls)._set_up(settings, token_source or key_source, CallLimiter(max_concurrency), **own)
 
     def with_options(self, **changes: Any) -> AsyncClient:
         """A client with other settings (model, timeout, deadline, max_retries, headers, ...) over the same connections
         and places; its own places with `max_concurrency`.
         """
-        client = type(self).__new__(type(self))
         source = self._sender.key
         if "api_key" in changes:
             changes["api_key"], source = _key_source(changes["api_key"])
         limiter = CallLimiter(changes.pop("max_concurrency")) if "max_concurrency" in changes else self._sender.limiter
         cost_tracker = changes.pop("cost_tracker", self.cost_tracker)
         listeners = changes.pop("listeners", self.listeners)
-        client._set_up(self.settings.replaced(**changes), source, cost_tracker, listeners, limiter, self.transport)
-        return client
+        settings = self.settings.replaced(**changes)
+        client = type(self).__new__(type(self))
+        return client._set_up(settings, source, limiter, cost_tracker, listeners, self.transport)
 
     @property
     def transport(self) -> AsyncTransport:
@@ -291,23 +279,11 @@ class AsyncClient:
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        plan = EmbeddingPlan(
-            self.settings,
-            self._sender,
-            texts,
-            model=model,
-            dimensions=dimensions,
-            batch_size=batch_size,
-            extra_body=extra_body,
-            options=options,
-        )
-        for part in plan.parts():
-            call = plan.call(part)
-            try:
+        given = (model, dimensions, batch_size, extra_body, options)
+        plan = EmbeddingPlan(self.settings, self._sender, texts, *given)
+        for part, call in plan.calls():
+            with plan.keeping():
                 plan.add(call, await self._sender.whole(_made(call), "data"), part)
-            except (APIError, BudgetExceeded) as error:
-                plan.keep(error)
-                raise
         return plan.found
 
     async def models(self, **options: Any) -> Reply:

@@ -18,7 +18,6 @@ from .settings import ApiKey, Settings, from_environment
 
 
 def azure_settings(
-    *,
     endpoint: Optional[str],
     deployment: Optional[str],
     api_version: Optional[str],
@@ -28,8 +27,9 @@ def azure_settings(
 ) -> Settings:
     """Settings for Azure OpenAI's deployment URLs (Azure's REST reference, "Chat completions - create").
 
-    A token from Microsoft Entra (`ad_token`, or a callable that gives one) goes out as a Bearer; a key as `api-
-    key`.
+    AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_AD_TOKEN and OPENAI_API_VERSION stand in for arguments
+    that are missing. A token from Microsoft Entra (`ad_token`, or a callable that gives one) goes out as a Bearer, a
+    key as `api-key`.
     """
     endpoint = endpoint or from_environment("AZURE_OPENAI_ENDPOINT")
     api_version = api_version or from_environment("OPENAI_API_VERSION")

@@ -3,15 +3,14 @@
     messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
              -> sse / chunks -> Reply -> CostTracker
 
-What to send is made in `protocol/payload.py`, the way there and back is `sender.py`'s, and what an answer means is
-decided in `protocol/`.
+The way there and back is `sender.py`'s; what to send and what an answer means is decided in `protocol/`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
-from .protocol.errors import APIError, BudgetExceeded, PayloadError
+from .protocol.errors import PayloadError
 from .protocol.optional import optional
 from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from .protocol.embedding import Embeddings
     from .protocol.tracker import CostTracker
     from .stream import Stream
+
+DEFAULT_MODEL = "gpt-4o-mini"
 
 
 class Client:
@@ -46,8 +47,7 @@ class Client:
     headers, query   added to every request; a header set to None is left out
     cost_tracker     adds up what the calls cost, and may hold a budget
     listeners        callables that get every WireEvent
-    transport    the door to the network: "requests" (the default, where it is installed), "stdlib", "pyodide" (in a
-                 browser) or any Transport
+    transport    "requests" (the default, where it is installed), "stdlib", "pyodide" (in a browser), or any Transport
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Client:
         api_key: ApiKey = None,
         base_url: Optional[str] = None,
         *,
-        model: str = "gpt-4o-mini",
+        model: str = DEFAULT_MODEL,
         organization: Optional[str] = None,
         project: Optional[str] = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
@@ -86,13 +86,14 @@ class Client:
     def _set_up(
         self,
         settings: Settings,
-        cost_tracker: Optional[CostTracker],
-        listeners: Iterable[Listener],
-        transport: Union[Transport, str, None],
-    ) -> None:
+        cost_tracker: Optional[CostTracker] = None,
+        listeners: Iterable[Listener] = (),
+        transport: Union[Transport, str, None] = None,
+    ) -> Client:
         self.settings = settings
         door, self._owns_transport = open_transport(transport)
         self._sender = Sender(door, listeners, cost_tracker)
+        return self
 
     @classmethod
     def azure(
@@ -103,42 +104,26 @@ class Client:
         *,
         api_key: ApiKey = None,
         ad_token: ApiKey = None,
-        cost_tracker: Optional[CostTracker] = None,
-        listeners: Iterable[Listener] = (),
-        transport: Union[Transport, str, None] = None,
-        model: str = "gpt-4o-mini",
-        **settings: Any,
+        **options: Any,
     ) -> Client:
-        """A client of an Azure OpenAI resource; without `deployment`, a call's model names the deployment.
+        """A client of an Azure OpenAI resource, see `azure.py`; without `deployment`, a call's model names it.
 
-        Reads AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_AD_TOKEN and OPENAI_API_VERSION where an
-        argument is missing. Azure's newer /openai/v1 surface needs none of this: use Client with that base_url.
+        `options` are those of Client. The newer /openai/v1 surface needs none of this: use Client with that base_url.
         """
         with optional("azure"):
             from .azure import azure_settings
 
-        client = cls.__new__(cls)
-        read = azure_settings(
-            endpoint=endpoint,
-            deployment=deployment,
-            api_version=api_version,
-            api_key=api_key,
-            ad_token=ad_token,
-            model=model,
-            **settings,
-        )
-        client._set_up(read, cost_tracker, listeners, transport)
-        return client
+        own = {name: options.pop(name) for name in ("cost_tracker", "listeners", "transport") if name in options}
+        options.setdefault("model", DEFAULT_MODEL)
+        settings = azure_settings(endpoint, deployment, api_version, api_key, ad_token, **options)
+        return cls.__new__(cls)._set_up(settings, **own)
 
     def with_options(self, **changes: Any) -> Client:
-        """A client with other settings (model, timeout, deadline, max_retries, headers, ...) over the same
-        connections.
-        """
-        client = type(self).__new__(type(self))
+        """A client with other settings, tracker or listeners, over the same connections."""
         cost_tracker = changes.pop("cost_tracker", self.cost_tracker)
         listeners = changes.pop("listeners", self.listeners)
-        client._set_up(self.settings.replaced(**changes), cost_tracker, listeners, self.transport)
-        return client
+        client = type(self).__new__(type(self))
+        return client._set_up(self.settings.replaced(**changes), cost_tracker, listeners, self.transport)
 
     @property
     def transport(self) -> Transport:
@@ -147,13 +132,6 @@ class Client:
     @property
     def listeners(self) -> Tuple[Listener, ...]:
         return self._sender.given
-
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener to this client, from now on; calling what comes back takes it away again.
-
-        Clients that `with_options` made of this one before hear nothing of it, those that it makes from now on do.
-        """
-        return self._sender.listen(listener)
 
     @property
     def cost_tracker(self) -> Optional[CostTracker]:
@@ -167,10 +145,13 @@ class Client:
     def model(self) -> str:
         return self.settings.model
 
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener, from now on, also to clients made of this one later; what comes back takes it away."""
+        return self._sender.listen(listener)
+
     def __repr__(self) -> str:
-        return (
-            f"Client(base_url={redact_text(self.base_url)!r}, model={self.model!r}, transport={self.transport.name!r})"
-        )
+        where = redact_text(self.base_url)
+        return f"Client(base_url={where!r}, model={self.model!r}, transport={self.transport.name!r})"
 
     def __enter__(self) -> Client:
         return self
@@ -219,7 +200,7 @@ class Client:
         max_retries: Any = UNSET,
         **parameters: Any,
     ) -> Stream:
-        """Ask and get the answer as it is written. Returns when the head of the answer is here; the text follows.
+        """As `chat`, the answer as it is written. Returns when its head is here; the text follows.
 
         Usage is asked for by default; a server that refuses the option is asked again without it.
         """
@@ -227,22 +208,16 @@ class Client:
         ours = "stream_options" not in parameters and not self._sender.stream_options_refused
         if ours:
             parameters["stream_options"] = {"include_usage": True}
-        payload = build_payload(
-            messages,
-            model=model or self.model,
-            stream=True,
-            parameters=parameters,
-            extra_body=extra_body,
-        )
+        asked = model or self.model
+        payload = build_payload(messages, model=asked, stream=True, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
         call = self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
         return _stream(self._sender, call)
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
-        """Post a payload built by hand, as it is: nothing added, nothing checked but that it is JSON.
+        """Post a payload built by hand, as it is. A Stream where it says `"stream": true`, else a Reply.
 
-        A Stream where the payload says `"stream": true`, else a Reply. `options`: extra_headers, extra_query, timeout,
-        deadline, max_retries.
+        `options`: extra_headers, extra_query, timeout, deadline, max_retries.
         """
         call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
         return _stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
@@ -252,10 +227,8 @@ class Client:
     ) -> Reply:
         """Ask for an answer of one form; `reply.parsed` is the value (API reference: "Structured outputs").
 
-        The form is a dataclass, TypedDict, NamedTuple, Enum, Literal, Union, a list of those, a pydantic model, a JSON
-        schema as a dict, or what `format_of` makes of one. `parsed` is None where the model called tools instead.
-        Raises as chat() does, and for an answer that has no such value SchemaMismatch (with the path), RefusalError,
-        LengthFinishReasonError or ContentFilterFinishReasonError, each with `.reply`.
+        The form is a dataclass, TypedDict, pydantic model, JSON schema ...: see `protocol/parse.py`, also for what is
+        raised besides chat()'s errors. `parsed` is None where the model called tools instead.
         """
         with optional("parse"):
             from .protocol.parse import form_of, parsed_value
@@ -277,39 +250,21 @@ class Client:
     ) -> Embeddings:
         """The vectors of texts (or of lists of tokens), in their order (API reference: "Create embeddings").
 
-        More than a server takes at once goes out in several requests, of at most `batch_size` texts, and `deadline`
-        bounds them all. Asks for base64, which a server that can't do may refuse or ignore. `options` are those of
-        chat(); any other name is a parameter and goes into the body.
-
-        Raises InvalidResponseError where the vectors are not one for each text, else as chat(); what earlier requests
-        had brought is then in the error's `reply`.
+        Goes out in requests of at most `batch_size` texts; `deadline` bounds them all, and an error's `reply` holds
+        what had come by then. `options` are those of chat(), or parameters for the body.
         """
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        plan = EmbeddingPlan(
-            self.settings,
-            self._sender,
-            texts,
-            model=model,
-            dimensions=dimensions,
-            batch_size=batch_size,
-            extra_body=extra_body,
-            options=options,
-        )
-        for part in plan.parts():
-            call = plan.call(part)
-            try:
+        given = (model, dimensions, batch_size, extra_body, options)
+        plan = EmbeddingPlan(self.settings, self._sender, texts, *given)
+        for part, call in plan.calls():
+            with plan.keeping():
                 plan.add(call, self._sender.whole(call, "data"), part)
-            except (APIError, BudgetExceeded) as error:
-                plan.keep(error)
-                raise
         return plan.found
 
     def models(self, **options: Any) -> Reply:
-        """The models the server offers: a Reply whose ["data"] is a list of {"id": ...} (API reference: "List
-        models").
-        """
+        """The server's models: a Reply whose ["data"] is a list of {"id": ...} (API reference: "List models")."""
         return self.request("GET", "models", required="data", **options)
 
     def request(
@@ -325,8 +280,8 @@ class Client:
     ) -> Reply:
         """Any other JSON endpoint below base_url, with the same retries, limits and errors.
 
-        `required` names a key of the answer that must hold a list, or "" for no such check. `body`, of that
-        `content_type`, goes out as it is in place of a payload: an uploaded file.
+        `required` names a key of the answer that must hold a list. `body`, of that `content_type`, goes out as it is
+        in place of a payload: an uploaded file.
         """
         document, chosen = None if payload is None else dict(payload), Options(**options)
         call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
@@ -334,20 +289,17 @@ class Client:
 
 
 def hand_built(payload: Mapping[str, Any]) -> Dict[str, Any]:
-    """A payload built by hand, copied; PayloadError where it is no dict."""
     if not isinstance(payload, Mapping):
         raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}")
     return dict(payload)
 
 
 def _stream(sender: Sender, call: Call) -> Stream:
-    from .stream import Stream  # at first use: with the `threading` that it takes, a tenth of importing the client
+    from .stream import Stream  # at first use: its `threading` is a tenth of importing the client
 
     return Stream(sender, call)
 
 
 def refuse_stream(parameters: Dict[str, Any]) -> None:
     if "stream" in parameters:
-        raise PayloadError(
-            "chat() gives the whole answer and stream() the pieces: call the one you want without stream="
-        )
+        raise PayloadError("chat() gives the whole answer and stream() the pieces: call one of them without stream=")

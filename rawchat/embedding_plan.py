@@ -1,9 +1,9 @@
 """What `embed` sends, step by step: batches within the server's limit, base64 asked for, one deadline for all of them.
 
     plan = EmbeddingPlan(settings, sender, texts, ...)
-    for part in plan.parts():
-        call = plan.call(part)
-        plan.add(call, <the reply to it>, part)       POST /v1/embeddings, by whichever loop
+    for part, call in plan.calls():
+        with plan.keeping():
+            plan.add(call, <the reply to it>, part)   POST /v1/embeddings, by whichever loop
     plan.found                                        the vectors, in the order of the texts
 
 Shared by the sync and the async client, which differ only in how a call is driven. Sends nothing itself; what comes
@@ -12,11 +12,12 @@ back is read in `protocol/embedding.py`.
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Mapping, Optional
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from .protocol.call import Call, Limits
 from .protocol.embedding import MOST_INPUTS, NUMBER_FORMATS, Embeddings, batches, check_inputs
-from .protocol.errors import PayloadError
+from .protocol.errors import APIError, BudgetExceeded, PayloadError
 from .protocol.reply import Reply
 from .sender import Teller
 from .settings import Options, Settings
@@ -30,7 +31,6 @@ class EmbeddingPlan:
         settings: Settings,
         teller: Teller,
         texts: Any,
-        *,
         model: str,
         dimensions: Optional[int],
         batch_size: Optional[int],
@@ -52,12 +52,12 @@ class EmbeddingPlan:
         self._ours = NUMBER_FORMATS.isdisjoint(self._payload) and NUMBER_FORMATS.isdisjoint(self._extra_body)
         self._limits: Optional[Limits] = None
 
-    def parts(self) -> Iterator[List[Any]]:
-        """The texts, as many at a time as one request takes."""
-        return iter(batches(self._texts, self._batch_size))
+    def calls(self) -> Iterator[Tuple[List[Any], Call]]:
+        """As many texts at a time as one request takes, and the call for them, made when the one before is done."""
+        for part in batches(self._texts, self._batch_size):
+            yield part, self._call(part)
 
-    def call(self, part: List[Any]) -> Call:
-        """The call for one part."""
+    def _call(self, part: List[Any]) -> Call:
         payload = {**self._payload, "input": part}
         if self._ours:
             payload["encoding_format"] = self._teller.embedding_format
@@ -74,6 +74,11 @@ class EmbeddingPlan:
         if "encoding_format" in call.refused:
             self._teller.embedding_format = (call.payload or {}).get("encoding_format")
 
-    def keep(self, error: Any) -> None:
-        """Give an error what earlier parts had brought."""
-        error.reply = self.found if self.found else error.reply
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Gives an error that ends the plan what earlier parts had brought."""
+        try:
+            yield
+        except (APIError, BudgetExceeded) as error:
+            error.reply = self.found if self.found else error.reply
+            raise
