@@ -29,35 +29,7 @@ if TYPE_CHECKING:
     from .protocol.chunks import ChunkAssembler as ChunkAssembler
     from .protocol.cost import Price as Price, cost_of as cost_of, estimate_cost as estimate_cost
     from .protocol.embedding import Embeddings as Embeddings
-    from .protocol.errors import (
-        APIConnectionError as APIConnectionError,
-        APIError as APIError,
-        APIStatusError as APIStatusError,
-        APITimeoutError as APITimeoutError,
-        AuthenticationError as AuthenticationError,
-        BadRequestError as BadRequestError,
-        BudgetExceeded as BudgetExceeded,
-        CassetteMiss as CassetteMiss,
-        ConflictError as ConflictError,
-        ContentFilterFinishReasonError as ContentFilterFinishReasonError,
-        DeadlineExceeded as DeadlineExceeded,
-        InternalServerError as InternalServerError,
-        InvalidResponseError as InvalidResponseError,
-        LengthFinishReasonError as LengthFinishReasonError,
-        NotFoundError as NotFoundError,
-        NotInThisCopy as NotInThisCopy,
-        PayloadError as PayloadError,
-        PermissionDeniedError as PermissionDeniedError,
-        QuotaExceededError as QuotaExceededError,
-        RateLimitError as RateLimitError,
-        RawChatError as RawChatError,
-        RefusalError as RefusalError,
-        SchemaMismatch as SchemaMismatch,
-        StreamInterrupted as StreamInterrupted,
-        UnknownPrice as UnknownPrice,
-        UnknownPriceWarning as UnknownPriceWarning,
-        UnprocessableEntityError as UnprocessableEntityError,
-    )
+    from .protocol.errors import *
     from .protocol.history import (
         format_messages as format_messages,
         last_messages as last_messages,

@@ -13,21 +13,23 @@ file:
     name: chatwire
     with: session, tools
     ...
-    sha256 3f786850e387550fdab836ed7e6dc881de23001b...  12345  client.py
+    3f786850e387550fdab836ed7e6dc881de23001b...  client.py       as `sha256sum --check VENDORED.txt` reads it
 
 Does not import the package, neither this one nor the copy; that is for `scripts/vendor`.
 """
 
+import ast
 import datetime
 import hashlib
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from closure import FACE, VERSION, UnknownFeature, checked, closure, data_files, left_out
-from floors import OPTIONAL, Feature
+from floors import OPTIONAL, Feature, imports_of
 from single_file import offered, single_file
 
 RECORD = "VENDORED.txt"
@@ -89,16 +91,28 @@ def contents(plan: Plan) -> Dict[str, bytes]:
     homes = {module: module[:-3].replace("/", ".") for module, _ in offered(plan.root, FACE).values()}
     missing = {homes[module]: name for module, name in left_out(plan.root, modules).items() if module in homes}
     found[VERSION] = _version(found[VERSION].decode("utf-8"), missing).encode("utf-8")
+    found[FACE] = _face(plan.root, set(modules)).encode("utf-8")
     return found
 
 
 def _version(text: str, missing: Dict[str, str]) -> str:
-    """`_version.py` with the table of what was left out: the one module that differs from the original."""
+    """`_version.py` with the table of what was left out. It and the face are what differs from the original."""
     rows = "".join(f'    "{home}": "{name}",\n' for home, name in missing.items())
     filled = re.sub(r"(?m)^(LEFT_OUT: .* = )\{\}$", lambda line: f"{line[1]}{{\n{rows}}}" if rows else line[0], text)
     if rows and filled == text:
         raise Refused(f"{VERSION} has no line `LEFT_OUT: ... = {{}}` to be filled in")
     return filled
+
+
+def _face(root: Path, there: Set[str]) -> str:
+    """The face, which tells type checkers of no module that was left out."""
+    text = (root / FACE).read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    absent = {item.line for item in imports_of(root, FACE) if item.when == "never" and item.module not in there}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.lineno in absent:
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "".join(lines)
 
 
 def version_of(root: Path) -> str:
@@ -127,7 +141,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def record_text(plan: Plan, files: Dict[str, bytes]) -> str:
-    """What VENDORED.txt says; the lines that are read again are `key: value`, and `sha256 HASH  BYTES  PATH`."""
+    """What VENDORED.txt says; the lines that are read again are `key: value`, and `SHA256  PATH`."""
     total = sum(map(len, files.values()))
     lines = [
         f"{plan.root.name}, copied as `{plan.name}`. The copy is not for editing: make it again instead.",
@@ -140,11 +154,8 @@ def record_text(plan: Plan, files: Dict[str, bytes]) -> str:
         f"    {plan.command} --check",
         "",
     ]
-    missing = _missing(plan)
-    if missing:
-        lines += ["Left out; each comes with `--with NAME`:", "", *missing, ""]
-    lines += [f"{len(files)} files, {total:,} bytes:", ""]
-    lines += [f"sha256 {hash_of(data)}  {len(data):>7}  {path}" for path, data in sorted(files.items())]
+    lines += [*_missing(plan), f"{len(files)} files, {total:,} bytes, and the SHA-256 of each:", ""]
+    lines += [f"{hash_of(data)}  {path}" for path, data in sorted(files.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -165,22 +176,26 @@ def missing_features(plan: Plan) -> List[Feature]:
 
 
 def _missing(plan: Plan) -> List[str]:
-    return [f"    {feature.name:<14}{feature.says}" for feature in missing_features(plan)]
+    """What was left out, by name: a line for each would be a tenth of what a small copy says."""
+    names = ", ".join(feature.name for feature in missing_features(plan))
+    if not names:
+        return []
+    says = "Left out; each comes with `--with NAME`, and `scripts/vendor --help` says what it is:"
+    return [says, "", *textwrap.wrap(names, 110, initial_indent="    ", subsequent_indent="    "), ""]
 
 
 def header_text(plan: Plan, body: bytes) -> str:
     """The first lines of the one file: the same facts, the licence, and the hash of all that follows."""
     licence = (plan.root / "LICENSE").read_text(encoding="utf-8").strip().splitlines()
-    missing = _missing(plan)
     lines = [
         f"{plan.root.name} in one file. It is not for editing: make it again instead, with `{plan.command}`.",
         "",
         *_facts(plan),
-        *(["", "Left out; each comes with `--with NAME`:", "", *missing] if missing else []),
         "",
+        *_missing(plan),
         *licence,
         "",
-        f"sha256 {hash_of(body)}  {len(body):>7}  {SINGLE}, from the next line on",
+        f"sha256 {hash_of(body)}  {SINGLE}, from the next line on",
     ]
     return "#!/usr/bin/env python3\n" + "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
@@ -199,7 +214,10 @@ def read_record(copy: Path) -> Record:
         data = b""
     text = re.sub(r"(?m)^# ?", "", data.decode("utf-8", "replace"))
     facts = dict(re.findall(r"(?m)^(version|commit|made|name|with):[ ]?(.*)$", text))
-    files = {path.partition(",")[0]: digest for digest, path in re.findall(r"(?m)^sha256 (\w+) +\d+  (.*)$", text)}
+    files = {
+        path.partition(",")[0]: digest
+        for digest, path in re.findall(r"(?m)^(?:sha256 )?([0-9a-f]{64})  (?: *\d+  )?(.*)$", text)
+    }
     if len(facts) < 5 or not files:
         raise Refused(f"{copy} was not made by scripts/vendor, or its {RECORD} is gone")
     features = tuple(filter(None, facts["with"].split(", ")))

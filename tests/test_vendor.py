@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import hashlib
 import re
 import shutil
 import subprocess
@@ -114,6 +115,33 @@ def test_the_copy_says_how_to_make_it_again(tmp_path):
 
 
 # ---- what is not overwritten
+
+
+def test_the_record_is_what_sha256sum_reads(copy):
+    """Hash, two blanks, path: whoever has no checkout can look a copy over with the tools of a system."""
+    lines = re.findall(r"^([0-9a-f]{64})  (.+)$", (copy / "VENDORED.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    there = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} - {"VENDORED.txt"}
+    assert {path: hashlib.sha256((copy / path).read_bytes()).hexdigest() for _, path in lines} == {
+        path: digest for digest, path in lines
+    }
+    assert {path for _, path in lines} == there
+
+
+def test_a_copy_with_a_record_of_the_older_form_is_updated(copy):
+    """It had a word before the hash, and the size behind it."""
+    record = copy / "VENDORED.txt"
+    older = re.sub(r"(?m)^([0-9a-f]{64})  ", r"sha256 \1    1234  ", record.read_text(encoding="utf-8"))
+    record.write_text(older, encoding="utf-8")
+    status, said = vendor(copy.parent, "--name", "chatwire", "--check")
+    assert status == 0, said
+
+
+def test_type_checkers_are_told_of_no_module_that_is_not_there(copy):
+    """Nor of its names; a star import of theirs would fail on it."""
+    tree = ast.parse((copy / "__init__.py").read_text(encoding="utf-8"))
+    told = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level}
+    assert {"client", "protocol.errors"} <= told
+    assert all((copy / f"{name.replace('.', '/')}.py").exists() for name in told)
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path):
