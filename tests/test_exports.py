@@ -14,6 +14,14 @@ def test_all_names_exist():
     assert set(rawchat.__all__) <= set(dir(rawchat))
 
 
+def classes_of(dotted):
+    """What `from .dotted import *` brings, of a module that offers classes alone."""
+    tree = ast.parse((forms.SOURCE / f"{dotted.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    offered = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.Assign))]
+    assert all(isinstance(node, ast.ClassDef) for node in offered)
+    return [node.name for node in offered]
+
+
 @forms.needs_modules
 def test_type_checkers_see_the_same_names_at_the_same_places():
     """The imports that only type checkers read and the table that Python reads agree."""
@@ -22,6 +30,8 @@ def test_type_checkers_see_the_same_names_at_the_same_places():
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module != "_version":
             declared.update({alias.asname: node.module for alias in node.names if alias.asname})
+            if node.names[0].name == "*":
+                declared.update(dict.fromkeys(classes_of(node.module), node.module))
 
     assert declared == rawchat._HOME_OF
 
