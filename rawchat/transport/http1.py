@@ -8,9 +8,9 @@ r"""HTTP/1.1 on bytes alone: a request as bytes, and a reader that turns the byt
     data: {"choices":[...]}\n\n\r\n              ... given out as soon as a part of it is here
     0\r\n\r\n                                    reader.at_end; reader.reusable: the connection serves the next request
 
-Bodies by chunks, by Content-Length or up to the end of the connection (RFC 9112, section 6.3), gzip and deflate undone,
-interim answers (100, 103) skipped. Opens no connection and waits for nothing: whoever owns the socket calls `receive`
-and `receive_end`. Knows nothing of chat.
+Bodies by chunks, by Content-Length or up to the end of the connection (RFC 9112, section 6.3), compression undone by
+`coding.py`, interim answers (100, 103) skipped. Opens no connection and waits for nothing: whoever owns the socket
+calls `receive` and `receive_end`. Knows nothing of chat.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from ..protocol.wire import Headers, ResponseHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .coding import Decoder
 
 # http.client's limit for one line, taken for the whole head: a server that sends more is no API.
 MOST_HEAD_BYTES = 65536
@@ -64,7 +66,7 @@ def encode_request(method: str, target: str, headers: Mapping[str, str], body: b
     if "host" not in names:
         lines.append(f"Host: {host}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if (body or method not in ("GET", "CONNECT")) and not names & {"content-length", "transfer-encoding"}:
+    if (body or method not in ("GET", "CONNECT")) and names.isdisjoint(("content-length", "transfer-encoding")):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
@@ -101,10 +103,12 @@ class ResponseReader:
         self._method = method
         self._reused = reused
         self._decodes = decode
-        self._rest = b""  # of a head that is not complete yet
-        self._left_bytes = 0  # of a body with a Content-Length
+        self._decoder: Optional[Decoder] = None
         self._take: Callable[[bytes], None] = self._take_head
-        self._decoder: Optional[_Decoder] = None
+        self._rest = b""  # of a head, or of a line between chunks, that is not complete yet
+        self._left_bytes = 0  # of a body with a Content-Length, or of a chunk
+        self._line_end_due = False  # a chunk's data is followed by an empty rest of a line
+        self._in_trailers = False
 
     def receive(self, data: bytes) -> None:
         """Take the next bytes of the connection. Raises BadStatusLine, BrokenBody or DecodeError."""
@@ -119,7 +123,7 @@ class ResponseReader:
             if self.begun:
                 raise BrokenHead(f"the connection ended inside the head, after {len(self._rest)} bytes")
             raise RemoteDisconnected("the connection ended before the answer")
-        elif self._take == self._take_to_end:
+        elif self._take == self._give:
             self._end(reusable=False)
         elif self._take == self._take_sized:
             raise BrokenBody(f"Content-Length promised {self._left_bytes} more")
@@ -141,8 +145,7 @@ class ResponseReader:
     # The head.
 
     def _take_head(self, data: bytes) -> None:
-        data = self._rest + data
-        data = data.lstrip(b"\r\n")  # RFC 9112, 2.2: an empty line before the status line is skipped
+        data = (self._rest + data).lstrip(b"\r\n")  # RFC 9112, 2.2: an empty line before the status line is skipped
         if not b"HTTP/".startswith(data[:5]):
             raise BadStatusLine(f"it begins with {data[:5]!r}")
         end = _HEAD_END.search(data)
@@ -152,18 +155,16 @@ class ResponseReader:
             self._rest = data
             return
         self._rest = b""
-        status, head = _read_head(data[: end.start()], self._reused)
+        head = _read_head(data[: end.start()], self._reused)
         rest = data[end.end() :]
-        if 100 <= status < 200 and status != 101:  # an interim answer: the real one follows
+        if 100 <= head.status < 200 and head.status != 101:  # an interim answer: the real one follows
             self.interim.append(head)
             if rest:
                 self._take_head(rest)
             return
         self.expect_body(head)
-        if not self.at_end and rest:
+        if rest:
             self._take(rest)
-        elif rest:
-            self.reusable = False
 
     def expect_body(self, head: ResponseHead) -> None:
         """The head is this; what comes is the body: none at all, chunks, a length, or up to the end of the connection.
@@ -171,26 +172,26 @@ class ResponseReader:
         RFC 9112, 6.3. Raises BadStatusLine or DecodeError for what cannot be read.
         """
         self.head = head
-        tokens = _tokens(head.headers.get("connection", ""))
+        get = head.headers.get
+        tokens = _tokens(get("connection", ""))
         self._keep_alive = "keep-alive" in tokens if head.http_version == "1.0" else "close" not in tokens
         tunnel = self._method == "CONNECT" and 200 <= head.status < 300
         if self._method == "HEAD" or head.status in (101, 204, 304) or tunnel:
             self._end(reusable=self._keep_alive and head.status != 101)
             return
-        self._decoder = _decoder(head.headers.get("content-encoding", "")) if self._decodes else None
-        if "transfer-encoding" in head.headers:
-            chunked = _tokens(head.headers["transfer-encoding"])[-1:] == ["chunked"]
-            self._take = self._take_to_end
-            if chunked:
-                self._chunks = ChunkedBody()
+        coding = get("content-encoding")
+        if coding and self._decodes:
+            self._decoder = _decoder(coding)
+        transfer, length = get("transfer-encoding"), get("content-length")
+        self._take = self._give
+        if transfer is not None:
+            if _tokens(transfer)[-1:] == ["chunked"]:
                 self._take = self._take_chunks
-        elif "content-length" in head.headers:
-            self._left_bytes = _content_length(head.headers["content-length"])
+        elif length is not None:
+            self._left_bytes = _content_length(length)
             self._take = self._take_sized
             if not self._left_bytes:
                 self._end(reusable=self._keep_alive)
-        else:
-            self._take = self._take_to_end
 
     # The body.
 
@@ -201,18 +202,58 @@ class ResponseReader:
         if surplus >= 0:
             self._end(reusable=self._keep_alive and not surplus)
 
-    def _take_to_end(self, data: bytes) -> None:
-        self._give(data)
-
     def _take_chunks(self, data: bytes) -> None:
+        """RFC 9112, 7.1."""
         parts: List[bytes] = []
         try:
-            self._chunks.receive(data, parts)
+            surplus = self._cut_chunks(self._rest + data if self._rest else data, parts)
         finally:  # what came before a broken frame counts
             if parts:
                 self._give(b"".join(parts))
-        if self._chunks.at_end:
-            self._end(reusable=self._keep_alive and not self._chunks.surplus)
+        if surplus is not None:
+            self._end(reusable=self._keep_alive and not surplus)
+
+    def _cut_chunks(self, data: bytes, parts: List[bytes]) -> Optional[int]:
+        """Put what `data` has of the body into `parts`; after the last chunk, how many bytes are left, else None."""
+        self._rest = b""
+        position = 0
+        while position < len(data):
+            if self._left_bytes:
+                piece = data[position : position + self._left_bytes]
+                position += len(piece)
+                self._left_bytes -= len(piece)
+                parts.append(piece)
+                continue
+            end = data.find(b"\n", position)
+            if end < 0:
+                self._hold(data[position:])
+                return None
+            line = data[position:end].rstrip(b"\r")
+            position = end + 1
+            if self._line_end_due:
+                if line:
+                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
+                self._line_end_due = False
+            elif self._in_trailers:  # fields after the last chunk are dropped, up to the empty line that ends them
+                if not line:
+                    return len(data) - position
+            else:
+                size_bytes = _chunk_size(line)
+                stop = position + size_bytes
+                if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
+                    parts.append(data[position:stop])
+                    position = stop + 2
+                else:
+                    self._left_bytes = size_bytes
+                    self._line_end_due = size_bytes > 0
+                    self._in_trailers = not size_bytes
+        return None
+
+    def _hold(self, line: bytes) -> None:
+        longest = MOST_HEAD_BYTES if self._in_trailers else MOST_LINE_BYTES
+        if len(line) > longest:
+            raise BrokenBody(f"a line of more than {longest} bytes between chunks")
+        self._rest = line
 
     def _take_surplus(self, data: bytes) -> None:
         """Nobody asked for these: whatever they are, they are no answer to the next request."""
@@ -220,7 +261,7 @@ class ResponseReader:
 
     def _give(self, data: bytes) -> None:
         if self._decoder is not None:
-            data = self._decoder.decode(data)
+            data = _undone(self._decoder, data)
         if data:
             self.pieces.append(data)
 
@@ -234,71 +275,7 @@ class ResponseReader:
                 self.pieces.append(rest)
 
 
-class ChunkedBody:
-    """Takes the chunks of a body apart (RFC 9112, 7.1). `surplus`: bytes came after its end."""
-
-    def __init__(self) -> None:
-        self.at_end = False
-        self.surplus = False
-        self._rest = b""  # of a line that is not complete yet
-        self._left_bytes = 0  # of the chunk that is being read
-        self._line_end_due = False  # a chunk's data is followed by an empty rest of a line
-        self._in_trailers = False
-
-    def receive(self, data: bytes, parts: List[bytes]) -> None:
-        """Put what `data` has of the body into `parts`. Raises BrokenBody; what came before is in `parts` then."""
-        if self._rest:
-            data, self._rest = self._rest + data, b""
-        position = 0
-        while position < len(data) and not self._in_trailers:
-            if self._left_bytes:
-                piece = data[position : position + self._left_bytes]
-                position += len(piece)
-                self._left_bytes -= len(piece)
-                self._line_end_due = True
-                parts.append(piece)
-                continue
-            end = data.find(b"\n", position)
-            if end < 0:
-                self._rest = _short(data[position:], MOST_LINE_BYTES)
-                return
-            line = data[position:end]
-            position = end + 1
-            if self._line_end_due:
-                if line.rstrip(b"\r"):
-                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
-                self._line_end_due = False
-                continue
-            size_bytes = _chunk_size(line)
-            stop = position + size_bytes
-            if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
-                parts.append(data[position:stop])
-                position = stop + 2
-            else:
-                self._left_bytes = size_bytes
-                self._in_trailers = not size_bytes
-        if self._in_trailers:
-            self._take_trailers(data[position:])
-
-    def _take_trailers(self, data: bytes) -> None:
-        """Fields after the last chunk are dropped, up to the empty line that ends them (RFC 9112, 7.1.2)."""
-        while not self.at_end:
-            line, newline, rest = data.partition(b"\n")
-            if not newline:
-                self._rest = _short(data, MOST_HEAD_BYTES)
-                return
-            data = rest
-            self.at_end = not line.rstrip(b"\r")
-        self.surplus = bool(data)
-
-
-def _short(line: bytes, limit_bytes: int) -> bytes:
-    if len(line) > limit_bytes:
-        raise BrokenBody(f"a line of more than {limit_bytes} bytes between chunks")
-    return line
-
-
-def _read_head(data: bytes, reused: bool) -> Tuple[int, ResponseHead]:
+def _read_head(data: bytes, reused: bool) -> ResponseHead:
     first, *lines = data.decode("latin-1").rstrip("\r").replace("\r\n", "\n").split("\n")
     match = _STATUS_LINE.match(first)
     if match is None:
@@ -313,7 +290,7 @@ def _read_head(data: bytes, reused: bool) -> Tuple[int, ResponseHead]:
             raise BadStatusLine(f"a header field without a colon: {line[:80]!r}")
         pairs.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version, status, reason = match.groups()
-    return int(status), ResponseHead(int(status), reason or "", Headers(pairs), http_version=version, reused=reused)
+    return ResponseHead(int(status), reason or "", Headers(pairs), version, reused)
 
 
 def _content_length(value: str) -> int:
@@ -327,64 +304,34 @@ def _content_length(value: str) -> int:
 
 @lru_cache(maxsize=512)  # the chunks of a stream have a few hundred sizes, each again and again
 def _chunk_size(line: bytes) -> int:
-    match = _CHUNK_SIZE.match(line.rstrip(b"\r"))
+    match = _CHUNK_SIZE.match(line)
     if match is None:
         raise BrokenBody(f"a chunk size that is no number: {line[:40]!r}")
-    return int(match.group(1), 16)
+    return int(match[1], 16)
 
 
 def _tokens(value: str) -> List[str]:
-    return [token.strip().lower() for token in value.split(",") if token.strip()]
+    return [token.strip().lower() for token in value.split(",") if token.strip()] if value else []
 
 
-def _decoder(content_encoding: str) -> Optional[_Decoder]:
+def _decoder(content_encoding: str) -> Optional[Decoder]:
     codings = [coding for coding in _tokens(content_encoding) if coding != "identity"]
     if not codings:
         return None
-    if len(codings) > 1 or codings[0] not in _WINDOW_BITS:
+    try:
+        from .coding import decoder_for
+    except ImportError as error:  # a copy without gzip offers no coding; this server did not ask
+        raise DecodeError(f"Content-Encoding {content_encoding!r}, which this copy cannot undo: {error}") from error
+    decoder = decoder_for(codings[0]) if len(codings) == 1 else None
+    if decoder is None:
         raise DecodeError(f"Content-Encoding {content_encoding!r}, where only gzip and deflate were offered")
-    return _Decoder(codings[0])
+    return decoder
 
 
-# zlib's window sizes: 16 more means gzip's frame, less than 0 none at all.
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-_BARE_DEFLATE_BITS = -15
+def _undone(decoder: Decoder, data: bytes) -> bytes:
+    from .coding import CodingError
 
-
-class _Decoder:
-    """Undoes gzip or deflate, and gives out all that each piece allows."""
-
-    def __init__(self, coding: str) -> None:
-        import zlib  # here, as few servers compress what they stream
-
-        self._zlib = zlib
-        self._bits = _WINDOW_BITS[coding]
-        self._inflater = zlib.decompressobj(self._bits)
-        # "deflate" should have zlib's frame (RFC 9110, 8.4.1.2) and in the wild often has none: two bytes tell.
-        self._start: Optional[bytes] = b"" if coding == "deflate" else None
-
-    def decode(self, data: bytes) -> bytes:
-        if self._start is not None:
-            data = self._start + data
-            self._start = data if len(data) < 2 else None
-            if self._start is not None:
-                return b""
-            if data[0] & 15 != 8 or int.from_bytes(data[:2], "big") % 31:  # RFC 1950, 2.2
-                self._bits = _BARE_DEFLATE_BITS
-                self._inflater = self._zlib.decompressobj(self._bits)
-        try:
-            return self._inflate(data)
-        except self._zlib.error as error:
-            raise DecodeError(str(error)) from error
-
-    def _inflate(self, data: bytes) -> bytes:
-        decoded = self._inflater.decompress(data)
-        while self._inflater.eof and self._inflater.unused_data and self._bits == _WINDOW_BITS["gzip"]:
-            # RFC 1952, 2.2: a gzip body may consist of several members.
-            data = self._inflater.unused_data
-            self._inflater = self._zlib.decompressobj(self._bits)
-            decoded += self._inflater.decompress(data)
-        return decoded
-
-    def flush(self) -> bytes:
-        return self._inflater.flush()
+    try:
+        return decoder.decode(data)
+    except CodingError as error:
+        raise DecodeError(str(error)) from error
