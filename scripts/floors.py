@@ -52,7 +52,6 @@ FLOORS = (
             "protocol/payload.py",
             "protocol/url.py",
             "protocol/headers.py",
-            "protocol/error_dialects.py",
             "protocol/problem.py",
             "protocol/hints.py",
             "protocol/inside.py",
@@ -271,14 +270,13 @@ OPTIONAL = (
         "the door over `requests`; without it, that of the standard library",
         ("transport/requests_transport.py",),
     ),
-    Feature("frame", "the chunks of a stream at a third of the time", ("protocol/frame.py",)),
     Feature("gzip", "answers may come compressed", ("transport/coding.py",)),
     Feature("pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py",)),
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature(
         "dialects",
         "what servers other than OpenAI's say in another way",
-        ("protocol/error_dialects.py", "protocol/chunk_dialects.py"),
+        ("protocol/chunk_dialects.py",),
     ),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
