@@ -270,7 +270,6 @@ OPTIONAL = (
         "the door over `requests`; without it, that of the standard library",
         ("transport/requests_transport.py",),
     ),
-    Feature("gzip", "answers may come compressed", ("transport/coding.py",)),
     Feature("pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py",)),
     Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature(

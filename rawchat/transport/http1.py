@@ -318,10 +318,8 @@ def _decoder(content_encoding: str) -> Optional[Decoder]:
     codings = [coding for coding in _tokens(content_encoding) if coding != "identity"]
     if not codings:
         return None
-    try:
-        from .coding import decoder_for
-    except ImportError as error:  # a copy without gzip offers no coding; this server did not ask
-        raise DecodeError(f"Content-Encoding {content_encoding!r}, which this copy cannot undo: {error}") from error
+    from .coding import decoder_for  # at first use: few servers compress
+
     decoder = decoder_for(codings[0]) if len(codings) == 1 else None
     if decoder is None:
         raise DecodeError(f"Content-Encoding {content_encoding!r}, where only gzip and deflate were offered")
