@@ -56,6 +56,7 @@ FLOORS = (
             "protocol/hints.py",
             "protocol/inside.py",
             "protocol/status.py",
+            "protocol/sendable.py",
             "protocol/reply.py",
             "protocol/merging.py",
             "protocol/chunk_dialects.py",

@@ -8,13 +8,10 @@
     reply.text, reply.message, ...      what people want from a reply, whatever shape the server gave it
     reply.attempts, reply.cost, ...     what the call knows about the reply; not part of the JSON
 
-Nothing is converted before it is asked for: an inner dict becomes readable by attribute when an attribute first leads
-to it, and takes the place of the plain one, so that `reply["usage"] is reply.usage` from then on.
-
-Names of dict methods (`items`, `get`, `copy`, ...) stay dict methods, and names of ours win over the JSON's
-(`reply.cost` is ours, `reply["cost"]` the server's). A well-known optional field of the API reads as None where the
-server left it out; any other missing name is an AttributeError that lists what is there. Fields are set in the dict
-form only. Does not judge whether the JSON is a completion. Pure.
+An inner dict becomes readable by attribute when an attribute first leads to it, and takes the place of the plain one.
+Names of dict methods stay dict methods, and names of ours win over the JSON's (`reply.cost` is ours, `reply["cost"]`
+the server's). A well-known optional field reads as None where the server left it out; any other missing name is an
+AttributeError that lists what is there. Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
@@ -24,26 +21,24 @@ from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional
 
 # Fields that the API reference has, and servers leave out; by the name under which the object stands ("": the reply).
 # API reference, "The chat completion object", as of 2026-11; the two reasoning names are DeepSeek's and OpenRouter's.
-_OPTIONAL: Dict[str, frozenset[str]] = {
-    name: frozenset(fields.split())
-    for name, fields in {
-        "": "id object created model usage service_tier system_fingerprint metadata moderation",
-        "choices": "index finish_reason logprobs",
-        "message": "role content refusal annotations audio function_call tool_calls reasoning_content reasoning",
-        "tool_calls": "id type function custom",
-        "logprobs": "content refusal",
-        "usage": "prompt_tokens_details completion_tokens_details",
-        "prompt_tokens_details": "cached_tokens cache_write_tokens audio_tokens image_tokens text_tokens",
-        "completion_tokens_details": (
-            "reasoning_tokens audio_tokens text_tokens accepted_prediction_tokens rejected_prediction_tokens"
-        ),
-    }.items()
+_OPTIONAL: Dict[str, str] = {
+    "": "id object created model usage service_tier system_fingerprint metadata moderation",
+    "choices": "index finish_reason logprobs",
+    "message": "role content refusal annotations audio function_call tool_calls reasoning_content reasoning",
+    "tool_calls": "id type function custom",
+    "logprobs": "content refusal",
+    "usage": "prompt_tokens_details completion_tokens_details",
+    "prompt_tokens_details": "cached_tokens cache_write_tokens audio_tokens image_tokens text_tokens",
+    "completion_tokens_details": (
+        "reasoning_tokens audio_tokens text_tokens accepted_prediction_tokens rejected_prediction_tokens"
+    ),
 }
 # Where people coming from elsewhere look for it, and where it is.
 _ELSEWHERE = {"content": "text", "output_text": "text", "role": "message", "delta": "text", "function_call": "message"}
-_META = frozenset(["request_id", "attempts", "cost", "headers", "elapsed_s", "first_text_s", "complete", "parsed"])
+_META = frozenset("request_id attempts cost headers elapsed_s first_text_s complete parsed".split())
 _REASONING = ("reasoning_content", "reasoning")
-_NEED_NO_CONTENT = frozenset(["tool_calls", "function_call", "audio", "refusal"])
+# What the API reference lets an assistant's message in a request hold, role and content apart.
+_SENDABLE = ("name", "refusal", "tool_calls", "function_call", "audio")
 
 
 class Fields(dict[str, Any]):
@@ -57,7 +52,7 @@ class Fields(dict[str, Any]):
         try:
             value = self[name]
         except KeyError:
-            if name in _OPTIONAL.get(self._kind, ()):
+            if name in _OPTIONAL.get(self._kind, "").split():
                 return None
             raise AttributeError(self._missing(name)) from None
         if value.__class__ is dict or value.__class__ is list:
@@ -137,17 +132,17 @@ class Reply(Fields):
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking where the server shows it; "" where not. Tags such as <think> in the text stay there.
+        """The model's thinking where the server shows it, else "". Tags such as <think> in the text stay there.
 
-        `reasoning_content` (DeepSeek, SGLang, GLM), `reasoning` (OpenRouter, vLLM, Ollama), or parts of the content of
-        the type "thinking" (Mistral). Servers that send it under two names send the same: one of them is read.
+        `reasoning_content` (DeepSeek, SGLang, GLM), `reasoning` (OpenRouter, vLLM, Ollama; the same text where both are
+        sent), or parts of the content of the type "thinking" (Mistral).
         """
         message = self._message()
         for name in _REASONING:
             value = message.get(name)
             if isinstance(value, str) and value:
                 return well_formed(value)
-        return thinking_of(message.get("content"))
+        return _join_parts(message.get("content"), ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
 
     @property
     def refusal(self) -> Optional[str]:
@@ -158,9 +153,8 @@ class Reply(Fields):
 
     @property
     def finish_reason(self) -> Optional[str]:
-        """Why the first choice ended: "stop", "length", "tool_calls", "content_filter", or a server's own word.
-
-        None where it did not end: absent, null, and the "" and "null" that some servers send for null.
+        """Why the first choice ended: "stop", "length", "tool_calls", "content_filter", or a server's own word; None
+        where it did not.
         """
         choices = self._choices()
         return real_finish_reason(choices[0].get("finish_reason")) if choices else None
@@ -169,22 +163,23 @@ class Reply(Fields):
     def tool_calls(self) -> List[Fields]:
         """The tool calls of the first choice: [] or [{"id", "type", "function": {"name", "arguments"}}, ...].
 
-        `arguments` is always a string (JSON, if the model wrote it well and max_tokens did not cut it; "" for a call
-        without arguments). The stream's `index` is gone; unknown keys (Gemini's `extra_content`) are kept.
+        `arguments` is always a string: JSON, if the model wrote it well and max_tokens did not cut it. The stream's
+        `index` is gone; unknown keys (Gemini's `extra_content`) are kept.
         """
         calls = self._message().get("tool_calls")
-        if not isinstance(calls, list):
-            return []
-        return [readable_by_attribute(plain_tool_call(call), "tool_calls") for call in calls if isinstance(call, dict)]
+        found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+        return [readable_by_attribute(plain_tool_call(call), "tool_calls") for call in found]
 
     @property
     def message(self) -> Dict[str, Any]:
-        """The assistant's message, fit to be sent back in the next request's `messages`: a new, plain dict.
-
-        Nulls and empty lists go (the API refuses `"tool_calls": []`), audio becomes a reference to its id, and thinking
-        stays only beside tool calls: DeepSeek wants it back there, and refused or ignored it elsewhere.
-        """
-        return _fit_to_send(self._message(), self.tool_calls)
+        """The assistant's message, fit to be sent back in the next request's `messages`: a new, plain dict."""
+        message: Dict[str, Any] = _plain({**self._message(), "tool_calls": self.tool_calls})
+        try:
+            from .sendable import sendable
+        except ImportError:  # a copy without dialects sends what OpenAI takes
+            found = {name: message[name] for name in _SENDABLE if message.get(name)}
+            return {"role": "assistant", "content": message.get("content"), **found}
+        return sendable(message)
 
     @property
     def usage(self) -> Optional[Fields]:
@@ -197,21 +192,19 @@ class Reply(Fields):
         facts += [f"calls {inner_of(call).get('name')}" for call in self.tool_calls[:3]]
         if "choices" not in self:
             facts = ["keys: " + ", ".join(list(map(str, self))[:8])]
-        if len(self._choices()) > 1:
-            facts.append(f"{len(self._choices())} choices")
-        if self.finish_reason:
-            facts.append(self.finish_reason)
-        if self.usage:
-            facts.append(f"{self.usage.get('prompt_tokens')}+{self.usage.get('completion_tokens')} tokens")
-        if not self.complete:
-            facts.append("incomplete")
-        return f"<Reply {', '.join(facts)}>"
+        count = len(self._choices())
+        usage: Mapping[str, Any] = self.usage or {}
+        facts += [
+            f"{count} choices" if count > 1 else "",
+            self.finish_reason or "",
+            f"{usage.get('prompt_tokens')}+{usage.get('completion_tokens')} tokens" if usage else "",
+            "" if self.complete else "incomplete",
+        ]
+        return f"<Reply {', '.join(filter(None, facts))}>"
 
     def _choices(self) -> List[Dict[str, Any]]:
         choices = self.get("choices")
-        if not isinstance(choices, list):
-            return []
-        found = [choice for choice in choices if isinstance(choice, dict)]
+        found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
         if len(found) > 1:
             order = {id(choice): index_of(choice, place) for place, choice in enumerate(found)}
             found.sort(key=lambda choice: order[id(choice)])
@@ -225,11 +218,10 @@ class Reply(Fields):
 def index_of(item: Mapping[str, Any], place: int) -> int:
     """The index that a choice states, or its place where it states none. Relays send it as null, "0" and 0.0, too."""
     index = item.get("index")
-    if isinstance(index, (int, float)) and abs(index) < 1e9:  # neither NaN nor infinity, which Python's json lets in
-        return int(index)
     if isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10:
         return int(index)
-    return place
+    # Neither NaN nor infinity, which Python's json lets in.
+    return int(index) if isinstance(index, (int, float)) and abs(index) < 1e9 else place
 
 
 def real_finish_reason(value: Any) -> Optional[str]:
@@ -244,16 +236,10 @@ def text_of(content: Any) -> str:
     return _join_parts(content, ("text", "output_text", None), ("text",))
 
 
-def thinking_of(content: Any) -> str:
-    """The thinking among the parts of `content`: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
-    return _join_parts(content, ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
-
-
 def _join_parts(content: Any, types: Iterable[Optional[str]], names: Iterable[str]) -> str:
-    if not isinstance(content, list):
-        return ""
+    """Text of the parts of these types: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
     texts = []
-    for part in content:
+    for part in content if isinstance(content, list) else ():
         if isinstance(part, str) and None in types:
             texts.append(part)
         elif isinstance(part, dict) and part.get("type") in types:
@@ -303,25 +289,6 @@ def json_text(value: Any) -> str:
 def _message_of(choice: Mapping[str, Any]) -> Dict[str, Any]:
     message = choice.get("message")
     return message if isinstance(message, dict) else {}
-
-
-def _fit_to_send(message: Mapping[str, Any], tool_calls: List[Fields]) -> Dict[str, Any]:
-    kept = {name: _plain(value) for name, value in message.items() if value not in (None, [], "", {})}
-    content = kept.pop("content", None)
-    # The API reference has no annotations in a request, and strict servers (Groq, Mistral) refuse what they don't know.
-    kept.pop("annotations", None)
-    if tool_calls:
-        kept["tool_calls"] = _plain(tool_calls)
-    else:
-        # DeepSeek, "Thinking Mode": without a tool call the next turn does without reasoning_content (R1 answered 400
-        # to it); with one, leaving it out was a 400. OpenRouter and Kimi want it back beside tool calls as well.
-        for name in (*_REASONING, "reasoning_details", "tool_calls"):
-            kept.pop(name, None)
-    if isinstance(kept.get("audio"), dict):
-        kept["audio"] = {"id": kept["audio"].get("id")}  # API reference: an assistant message refers to earlier audio
-    if content is None and (message.get("content") == "" or not _NEED_NO_CONTENT & kept.keys()):
-        content = ""
-    return {"role": kept.pop("role", "assistant"), "content": content, **kept}
 
 
 def _plain(value: Any) -> Any:

@@ -3,8 +3,8 @@ r"""One answer on its way, as the sync doors read it: what has come is handed ou
     < 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"     what one `recv` gave is one piece
     < ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
 
-A door brings a `Connection` whose head has been read; `http1.ResponseReader` makes sense of the bytes. Never waits for
-a block of a given size. Opens nothing, retries nothing; errors become ours by `failures.explain`.
+A door brings a `Connection` whose head has been read; `http1.ResponseReader` makes sense of the bytes. Opens nothing,
+retries nothing; errors become ours by `failures.explain`.
 """
 
 from __future__ import annotations
@@ -105,8 +105,7 @@ class ConnectionResponse(Response):
         with self._lock:
             if not self._stopped:
                 self._connection = None
-        if self._connection is None:
-            connection.give_back()
+                connection.give_back()
         return self._after_the_end()
 
     def _after_the_end(self) -> bytes:
