@@ -6,15 +6,15 @@
     response.drain(0.25)                          # after [DONE]: so that the connection can be used again
     response.close()
 
-A transport sends what it is given: no redirect followed, no header added but Host and framing, no status turned into
-an exception. It raises `APIConnectionError` (with `phase` set and the cause chained) and its kind `APITimeoutError`,
-no other library's exceptions. It does not retry, parse JSON or know about chat.
+Sends what it is given: no redirect followed, no header added but Host and framing, no status turned into an exception.
+Raises `APIConnectionError` (with `phase` set and the cause chained) and its kind `APITimeoutError`, no other library's
+exceptions. Does not retry, parse JSON or know about chat.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ..protocol.wire import Request, ResponseHead
 
@@ -23,44 +23,35 @@ if TYPE_CHECKING:
 
 
 class Response:
-    """One answer whose body is still on its way. Used by one thread, except `cancel`, which any thread may call."""
+    """One answer whose body is still on its way. Used by one thread, but for `cancel`."""
 
     head: ResponseHead
 
     def read_some(self) -> bytes:
-        """The next bytes as soon as there are any; b"" at the end of the body.
-
-        Raises APITimeoutError when the read timeout passes in silence, APIConnectionError (phase "body") when the body
-        breaks off.
-        """
+        """The next bytes as soon as there are any; b"" at the end of the body. Raises what `send` raises."""
         raise NotImplementedError
 
     def read(self) -> bytes:
         """All that is left of the body."""
-        pieces: List[bytes] = []
-        while True:
-            piece = self.read_some()
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
+        return b"".join(iter(self.read_some, b""))
 
     def set_read_timeout(self, seconds: Optional[float]) -> None:
-        """How long the next read may wait in silence. Called when a deadline comes nearer than the read timeout."""
+        """How long the next reads may wait in silence."""
         raise NotImplementedError
 
     def drain(self, limit_s: float) -> bool:
-        """Read and drop what is left, for at most `limit_s` seconds, and hand the connection back to the pool.
+        """Read and drop what is left, for at most `limit_s` seconds. Never raises: nothing of the answer depends on it.
 
-        True if the end was reached; else the connection is closed. Never raises: nothing of the answer depends on it.
+        True if the end was reached, and the connection can be used again; else it is closed.
         """
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End the transfer now, from any thread; a blocked `read_some` wakes up with APIConnectionError."""
+        """End the transfer, from any thread; a blocked `read_some` wakes up with APIConnectionError."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go. Safe to call twice. A body not read to its end costs the connection."""
+        """Let go; twice does no harm. A body not read to its end costs the connection."""
         raise NotImplementedError
 
 
@@ -76,9 +67,7 @@ class Transport:
         raise NotImplementedError
 
     def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
-        """Wait between two attempts; `wake`, once set, ends the wait. A transport for tests records the figure
-        instead.
-        """
+        """Wait between two attempts; `wake`, once set, ends the wait. One for tests records the figure instead."""
         if wake is None:
             time.sleep(seconds)
         else:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .coding import Decoder
 
-# http.client's limit for one line, taken for the whole head: a server that sends more is no API.
+# http.client's limit for one line: a server that sends more is no API.
 MOST_HEAD_BYTES = 65536
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
 _STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?\Z", re.DOTALL)
@@ -36,20 +36,21 @@ _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 _NO_TARGET = re.compile(r"[^!-~]")
 
 
+# Errors are told apart by name; the first two are named as http.client's are.
 class BadStatusLine(Exception):
-    """What came is no HTTP. (Errors are told apart by name; this one and the next are named as http.client's are.)"""
+    """What came is no HTTP."""
 
 
 class RemoteDisconnected(Exception):
-    """The connection ended before an answer had begun."""
+    """The end came before an answer had begun."""
 
 
 class BrokenHead(Exception):
-    """The connection ended inside the head."""
+    """The end came inside the head."""
 
 
 class BrokenBody(Exception):
-    """The connection ended, or the framing broke, before the body was whole."""
+    """The end came, or the framing broke, before the body was whole."""
 
 
 class DecodeError(Exception):
