@@ -5,35 +5,25 @@
 
     NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
 
-Every import of such a room stands inside a function, so that the rest works without it. Which features there are, and
-which modules each of them is, says `OPTIONAL` in scripts/floors.py.
+Which features there are, and which modules each of them is, says `OPTIONAL` in scripts/floors.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from .errors import NotInThisCopy
 
 
-class optional:
-    """Around the import of a feature's modules: raises NotInThisCopy where they are absent.
-
-    What else may be absent (a package that the feature needs) passes as the ImportError that it is.
-    """
-
-    def __init__(self, feature: str) -> None:
-        self.feature = feature
-
-    def __enter__(self) -> None:
-        """Nothing to set up."""
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        if isinstance(error, ImportError) and _is_of_ours(error):
-            raise NotInThisCopy(
-                f"this copy was made without {self.feature}; make it again with `scripts/vendor --with {self.feature}`",
-                feature=self.feature,
-            ) from error
-
-
-def _is_of_ours(error: ImportError) -> bool:
-    # In a single file outside of any package, a relative import fails without naming what it was looking for.
-    return error.name is None or error.name.startswith(f"{__name__.partition('.')[0]}.")
+@contextmanager
+def optional(feature: str) -> Iterator[None]:
+    """Around the import of a feature's modules, inside a function. Raises NotInThisCopy where they are absent."""
+    try:
+        yield
+    except ImportError as error:
+        # In a single file outside of any package, a relative import fails without naming what it was looking for.
+        if error.name and not error.name.startswith(f"{__name__.partition('.')[0]}."):
+            raise  # another's package, that the feature needs
+        how = f"make it again with `scripts/vendor --with {feature}`"
+        raise NotInThisCopy(f"this copy was made without {feature}; {how}", feature=feature) from error
