@@ -148,7 +148,7 @@ def test_a_header_shows_its_scheme_and_nothing_secret(name, header, value, shown
 def test_the_secrets_of_a_request_are_known_for_its_answer():
     """The bare values of secret headers, without their scheme; an empty one is none, nor is a plain word ("ollama")."""
     pairs = [("Authorization", f"Bearer {AZURE}"), ("api-key", "opensesame42"), ("Cookie", ""), ("X-Api-Key", "ollama")]
-    assert redact.secrets_in(pairs) == [AZURE, "opensesame42"]
+    assert redact.secrets_of("http://h/v1", pairs) == [AZURE, "opensesame42"]
 
 
 REQUESTS = [
