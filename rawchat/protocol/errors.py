@@ -1,7 +1,7 @@
-"""Every exception rawchat raises, on the ground floor, so that no other module has to import upwards to fail.
+"""Every exception rawchat raises.
 
-Names under `APIError` are the official SDK's, so `except` clauses move over unchanged; a new name exists only for
-a new fact, under the old one it is a kind of.
+Names under `APIError` are the official SDK's, so `except` clauses move over unchanged; a new name is a new fact, and
+stands under the old one it is a kind of.
 
     RawChatError
     +- PayloadError (ValueError)        wrong before anything was sent
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class RawChatError(Exception):
-    """Root of all. The attributes below are what each kind knows, or does not; `Kind("what broke", fact=...)` sets them."""
+    """Root of all. Each kind's facts are attributes, here as where unknown, and named arguments."""
 
     exit_code = 1  # of the command line when this error reaches it; from 64 on those of sysexits.h
 

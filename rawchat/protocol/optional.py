@@ -5,7 +5,7 @@
 
     NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
 
-Which features there are, and which modules each of them is, says `OPTIONAL` in scripts/floors.py.
+scripts/floors.py lists the features and their modules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .errors import NotInThisCopy
 
 @contextmanager
 def optional(feature: str) -> Iterator[None]:
-    """Around the import of a feature's modules, inside a function. Raises NotInThisCopy where they are absent."""
+    """Around an import of a feature's modules, inside a function."""
     try:
         yield
     except ImportError as error:

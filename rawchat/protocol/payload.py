@@ -1,13 +1,11 @@
 """Turns messages and parameters into the bytes of a request's body.
 
-    build_payload(build_messages("Hello"), model="gpt-4o-mini", parameters={"temperature": 0})
+    build_payload("Hello", model="gpt-4o-mini", parameters={"temperature": 0})
     encode_payload(...)      {"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}],"temperature":0}
 
-Refuses what cannot be sent before anything is sent, with the path to it (`messages[2].content[0]`). Does not judge what
-the server may think of it: an unknown parameter or role passes untouched, so what the API gains tomorrow works today.
-Never changes what the caller gave. Pure.
-
-API page: "Create chat completion". JSON is RFC 8259.
+Refuses what cannot be sent, with the path to it (`messages[2].content[0]`). An unknown parameter or role passes
+untouched, so what the API gains tomorrow works today. Never changes what the caller gave. Pure.
+API page: "Create chat completion".
 """
 
 from __future__ import annotations
@@ -21,16 +19,11 @@ from .wording import cure_for, kind_of
 
 Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
-# ---- messages and parameters -> a dict
-
-_MESSAGE_SAMPLE = '{"role": "user", "content": "..."}'
-
 
 def build_messages(messages: Messages, *, path: str = "messages") -> List[Dict[str, Any]]:
-    """The list of message dicts that `messages` stands for; a text is one user message, a dict a list of one.
+    """A text is one user message, a dict a list of one; any iterable of mappings will do. The copies are shallow.
 
-    Any iterable of mappings will do: a tuple, a generator, a history. Each message is copied, what is inside it is not;
-    the caller's own stay as they are. `path` is what errors call the argument. Raises PayloadError.
+    `path` is what a PayloadError calls the argument.
     """
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
@@ -38,17 +31,19 @@ def build_messages(messages: Messages, *, path: str = "messages") -> List[Dict[s
         return [dict(messages)]
     # bytes would iterate as numbers, and the error would speak of those.
     if isinstance(messages, (bytes, bytearray)) or not isinstance(messages, Iterable):
-        wanted = f"{path} must be a text, a dict or a list of dicts such as {_MESSAGE_SAMPLE}"
-        raise PayloadError(f"{wanted}, got {kind_of(messages)}{cure_for(messages)}", path=path)
+        raise _not_messages(path, "a text, a dict or a list of dicts", messages)
     return [_copy_message(message, path, index) for index, message in enumerate(messages)]
 
 
 def _copy_message(message: Any, path: str, index: int) -> Dict[str, Any]:
     if not isinstance(message, Mapping):
-        here = f"{path}[{index}]"
-        wanted = f"{here} must be a dict such as {_MESSAGE_SAMPLE}"
-        raise PayloadError(f"{wanted}, got {kind_of(message)}{cure_for(message)}", path=here)
+        raise _not_messages(f"{path}[{index}]", "a dict", message)
     return dict(message)
+
+
+def _not_messages(path: str, wanted: str, value: Any) -> PayloadError:
+    sample = '{"role": "user", "content": "..."}'
+    return PayloadError(f"{path} must be {wanted} such as {sample}, got {kind_of(value)}{cure_for(value)}", path=path)
 
 
 def build_payload(
@@ -59,57 +54,41 @@ def build_payload(
     parameters: Optional[Mapping[str, Any]] = None,
     extra_body: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Any]:
-    """The request body as a dict: model, stream, stream_options, messages, then the parameters in the order given.
+    """The body as a dict. Raises PayloadError.
 
     The routing fields stand first, as in the SDK, so that a proxy can choose a server before the long part arrives.
-    `stream` is absent unless true, which is the API's default. A parameter whose value is None is left out; a None
-    inside a value (`"content": None`) stays. `extra_body` is merged last, one level deep, and may override anything; a
-    None in there is sent as null, which is the way to say null to the server. Raises PayloadError.
+    A parameter that is None is left out, a false `stream` too; a None inside a value (`"content": None`) stays.
+    `extra_body` may override anything, one level deep; a None in there is sent as null.
     """
     rest = {name: value for name, value in (parameters or {}).items() if value is not None}
-    _refuse_repeated(rest)
-    payload: Dict[str, Any] = {}
-    if model is not None:
-        if not isinstance(model, str):
-            raise PayloadError(f'model must be a text such as "gpt-4o-mini", got {kind_of(model)}', path="model")
-        payload["model"] = model
-    if stream:
-        payload["stream"] = True
-    if "stream_options" in rest:
-        payload["stream_options"] = rest.pop("stream_options")
-    payload["messages"] = build_messages(messages)
-    payload.update(rest)
-    if extra_body is not None:
-        if not isinstance(extra_body, Mapping):
-            raise PayloadError(f"extra_body must be a dict of fields, got {kind_of(extra_body)}", path="extra_body")
-        payload.update(extra_body)
-    return payload
-
-
-def _refuse_repeated(parameters: Mapping[str, Any]) -> None:
-    """A second `stream` would have the body ask for one thing and the reader expect another."""
     for name in ("model", "messages", "stream"):
-        if name in parameters:
+        # A second `stream` would have the body ask for one thing and the reader expect another.
+        if name in rest:
             why = f"{name} is an argument of its own and cannot be among the parameters too"
             raise PayloadError(f"{why}; to override it in the body, use extra_body", path=name)
+    if not isinstance(model, (str, type(None))):
+        raise PayloadError(f'model must be a text such as "gpt-4o-mini", got {kind_of(model)}', path="model")
+    if not isinstance(extra_body, (Mapping, type(None))):
+        raise PayloadError(f"extra_body must be a dict of fields, got {kind_of(extra_body)}", path="extra_body")
+    first = {"model": model, "stream": True if stream else None, "stream_options": rest.pop("stream_options", None)}
+    payload = {name: value for name, value in first.items() if value is not None}
+    payload["messages"] = build_messages(messages)
+    return {**payload, **rest, **(extra_body or {})}
 
 
-# ---- a dict -> bytes
-
-# One encoder for all calls: json.dumps builds one each time, a quarter of the cost of a short payload. allow_nan=False
-# because NaN and Infinity are Python's own words (RFC 8259 section 6 has none), and servers answer 400 to them.
+# json.dumps would build an encoder each time, a quarter of the cost of a short payload. NaN and Infinity are Python's
+# own words (RFC 8259 section 6 has none), and servers answer 400 to them.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
-    """`payload` as compact JSON in UTF-8, not escaped to ASCII: what the SDK sends too, and the fewest bytes.
+    """Compact JSON in UTF-8, as the SDK sends it. Keys that are numbers become texts: `{1734: -100}`, `{"1734":-100}`.
 
-    Raises PayloadError with the path to the first value that JSON cannot hold. Keys that the encoder turns into text by
-    itself pass as it writes them: `logit_bias={1734: -100}` is sent as `{"1734":-100}`.
+    Raises PayloadError with the path to the first value that JSON cannot hold.
     """
     try:
         return _encode(payload if isinstance(payload, dict) else dict(payload)).encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:  # a lone surrogate is a UnicodeEncodeError, a ValueError
+    except (TypeError, ValueError, RecursionError) as error:  # half a character is a UnicodeEncodeError, a ValueError
         raise _refusal(payload, error) from error
 
 

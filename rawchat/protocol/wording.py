@@ -1,8 +1,8 @@
-"""Words for the error messages about what cannot be sent: the name of a type, a text in quotes, a cure.
+"""Words for errors about what cannot be sent: the name of a type, a text in quotes, a cure.
 
     messages must be a text, a dict or a list of dicts, got int
 
-The cures themselves are in `cures.py`, which a small copy does without. Pure.
+The cures are in `cures.py`, which a small copy does without. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes and pure ASCII: a lone surrogate inside a message could not be printed either."""
+    """In double quotes and pure ASCII: half a character inside a message could not be printed either."""
     return json.dumps(text)
 
 
@@ -23,22 +23,22 @@ def cut_short(text: str) -> str:
 def kind_of(value: Any) -> str:
     """The type by the name its users know: `int`, `decimal.Decimal`, `None`."""
     cls = type(value)
-    if value is None or cls.__module__ == "builtins":
-        return "None" if value is None else cls.__name__
-    return f"{cls.__module__}.{cls.__qualname__}"
+    if value is None:
+        return "None"
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def cure_for(value: Any) -> str:
-    """A semicolon and what to do about a value of this type, or "" where nothing is known."""
+    """A semicolon and what to do about a value of this type, or ""."""
     try:
         from .cures import cure_for as known_cure
-    except ImportError:  # a copy without cures
+    except ImportError:
         return ""
     return known_cure(value)
 
 
 def surrogate_in(text: str) -> str:
-    """What is wrong with a text that UTF-8 cannot write, as the rest of a sentence that begins with its name."""
+    """What is wrong with a text that UTF-8 cannot write, to follow its name."""
     try:
         from .cures import surrogate_in as known_cure
     except ImportError:
