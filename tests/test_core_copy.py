@@ -92,6 +92,11 @@ tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
 tell(chat.Client("sk-test-0123456789").transport.name)""", ["stdlib"]),
     ("what JSON cannot hold", """
 tell(str(error_of(lambda: client().chat("Hi", seed={1}))))""", ["the payload cannot be written as JSON: Object of type set is not JSON serializable"]),
+    ("a key that a server quotes, given in the body, and one it was never given", """
+text = "bad 0a1b2c3d4e5f6a7b, nor sk-proj-zyxwvutsrq"
+c = client(reply(status=400, body={"error": {"message": text}}))
+e = error_of(lambda: c.chat("Hi", extra_body={"api_key": "0a1b2c3d4e5f6a7b"}))
+tell(str(e).count("<key:"), any(key in str(e) + repr(vars(e)) for key in ("0a1b2c3d4e5f6a7b", "zyxwvutsrq")))""", [2, False]),
     ("half a character in a URL", """
 tell(str(error_of(lambda: client().chat("Hi", extra_query={"a": chr(0xD800)}))))""", ['the query parameter "a" holds half a character, which UTF-8 cannot write']),
     ("a name of the face that was left out", """

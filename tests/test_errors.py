@@ -134,8 +134,15 @@ def test_other_errors_carry_their_own_facts(name, facts):
     assert not any(getattr(getattr(errors, name)("x"), fact) for fact in facts)
 
 
-# Protocols 0 and 1 are of Python 1 and know no __slots__, which Headers has.
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_fact_that_a_kind_does_not_know_is_refused():
+    """A misspelled name is a mistake in the program, as it is for any call."""
+    with pytest.raises(TypeError, match="RateLimitError has no 'retry_after'"):
+        errors.RateLimitError("x", retry_after=2.0)
+    with pytest.raises(TypeError, match="PayloadError has no 'status'"):
+        errors.PayloadError("x", status=400)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", NAMES)
 def test_an_error_crosses_to_another_process(name, protocol):
     """Pickled and copied errors have the same class, text and attributes, those set later included."""

@@ -73,8 +73,8 @@ def test_headers_cross_to_another_process():
         assert twin["via"] == "a, b"
 
 
-def test_the_example_in_the_docstring():
-    """What the docstring shows is what it does."""
+def test_the_example_of_two_fields():
+    """Repeated fields read as one, and their neighbours as they are (RFC 9110 section 5.3)."""
     assert wire.Headers([("X-Request-Id", "r1"), ("Via", "a"), ("via", "b")])["via"] == "a, b"
 
 

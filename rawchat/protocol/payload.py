@@ -66,14 +66,19 @@ def build_payload(
         if name in rest:
             why = f"{name} is an argument of its own and cannot be among the parameters too"
             raise PayloadError(f"{why}; to override it in the body, use extra_body", path=name)
-    if not isinstance(model, (str, type(None))):
+    payload: Dict[str, Any] = {} if model is None else {"model": model}
+    if model is not None and not isinstance(model, str):
         raise PayloadError(f'model must be a text such as "gpt-4o-mini", got {kind_of(model)}', path="model")
-    if not isinstance(extra_body, (Mapping, type(None))):
-        raise PayloadError(f"extra_body must be a dict of fields, got {kind_of(extra_body)}", path="extra_body")
-    first = {"model": model, "stream": True if stream else None, "stream_options": rest.pop("stream_options", None)}
-    payload = {name: value for name, value in first.items() if value is not None}
+    if stream:
+        payload["stream"] = True
+    if "stream_options" in rest:
+        payload["stream_options"] = rest.pop("stream_options")
     payload["messages"] = build_messages(messages)
-    return {**payload, **rest, **(extra_body or {})}
+    payload.update(rest)
+    if extra_body is not None and not isinstance(extra_body, Mapping):
+        raise PayloadError(f"extra_body must be a dict of fields, got {kind_of(extra_body)}", path="extra_body")
+    payload.update(extra_body or {})
+    return payload
 
 
 # json.dumps would build an encoder each time, a quarter of the cost of a short payload. NaN and Infinity are Python's

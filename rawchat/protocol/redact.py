@@ -21,7 +21,8 @@ SECRET_HEADERS = frozenset(
 _QUERY_KEY = (
     r"(?i)([?&;](?:api[-_]?key|key|token|access_token|sig|signature|code|subscription-key)=)(?!<key:)([^&#\s\"']+)"
 )
-_USERINFO = r"(://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]*:[^/?#\s]*)(?=@)"  # up to the last "@": a password may hold one
+# Up to the last "@" before the path: a password may hold one.
+_USERINFO = r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]*:[^/?#\s]*)(?=@)"
 # "Bearer authentication" is a sentence about keys, not a key.
 _ABOUT_KEYS = r"(?:auth|authentication|authorization|credentials?|headers?|schemes?|tokens?)(?![a-z0-9_~+/=\-*]|\.\S)"
 _BEARER = rf"(?i)\b((?:bearer|basic)\s+)(?!<key:|{_ABOUT_KEYS})([a-z0-9._~+/=\-*]{{6,}})"
@@ -46,12 +47,13 @@ def mark(secret: str) -> str:
 
 
 def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], str] = mark) -> str:
-    """`text` without the named secrets and what has the shape of a key; `hide` says what is shown in its place."""
+    """`text` without the named secrets and what has a key's shape; `hide` makes what is shown in place of each."""
     for secret in sorted(secrets, key=len, reverse=True):  # the longer first: one may be part of another
         if len(secret) >= 4 and secret in text:  # "x" would blot out ordinary words
             text = text.replace(secret, hide(secret))
     for shape in (_USERINFO, _BEARER, _QUERY_KEY, _NAMED_KEY, _KEY_SHAPES):
-        text = re.sub(shape, lambda found: found[1] + hide(found[2]), text)
+        if shape is not _USERINFO or "://" in text:  # the slowest of them
+            text = re.sub(shape, lambda found: found[1] + hide(found[2]), text)
     return text
 
 

@@ -59,8 +59,8 @@ class Headers(Mapping[str, str]):
 
 def parse_number(text: str) -> Optional[float]:
     """A plain decimal number; "nan" and "1_000", which float() takes, are none."""
-    found = re.fullmatch(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", text)
-    return float(text) if found else None
+    found = re.fullmatch(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", text.strip())
+    return float(found[0]) if found else None
 
 
 def is_kept(headers: Optional[Mapping[str, str]]) -> bool:
