@@ -13,7 +13,8 @@ import re
 from typing import Any, Optional
 
 from .protocol.errors import PayloadError
-from .protocol.url import build_url, quote_segment, split_base
+from .protocol.segment import quote_segment
+from .protocol.url import build_url, split_base
 from .settings import ApiKey, Settings, from_environment
 
 

@@ -19,7 +19,7 @@ from .batch_files import inspect_input, read_rows, rewriting
 from .client import Client
 from .protocol.errors import APIError, InvalidResponseError, PayloadError
 from .protocol.reply import Reply
-from .protocol.url import quote_segment
+from .protocol.segment import quote_segment
 from .settings import Options
 
 # API reference, "Create batch", as of 2026-11. Providers that copy the API may allow more; then their refusal counts.

@@ -23,7 +23,8 @@ from .protocol.errors import PayloadError
 from .protocol.headers import build_headers, check_api_key
 from .protocol.redact import redact_text
 from .protocol.retry import RetryPolicy
-from .protocol.url import build_url, quote_segment
+from .protocol.segment import quote_segment
+from .protocol.url import build_url
 from .protocol.wire import HeaderPairs
 
 ApiKey = Union[str, Callable[[], str], None]

@@ -50,7 +50,10 @@ FLOORS = (
             "protocol/wording.py",
             "protocol/flaws.py",
             "protocol/payload.py",
+            "protocol/url_cures.py",
+            "protocol/query.py",
             "protocol/url.py",
+            "protocol/segment.py",
             "protocol/headers.py",
             "protocol/problem.py",
             "protocol/hints.py",
@@ -282,7 +285,7 @@ OPTIONAL = (
     Feature(
         "cures",
         "PayloadErrors say where in a payload the flaw is, and what to do",
-        ("protocol/cures.py", "protocol/flaws.py"),
+        ("protocol/cures.py", "protocol/flaws.py", "protocol/url_cures.py"),
     ),
     Feature(
         "rate_limits",
@@ -291,7 +294,8 @@ OPTIONAL = (
     ),
     Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),
-    Feature("azure", "Client.azure, for deployment URLs", ("azure.py",)),
+    Feature("query", "query= and extra_query=; without it, a query in base_url", ("protocol/query.py",)),
+    Feature("azure", "Client.azure, for deployment URLs", ("azure.py", "protocol/query.py")),
     Feature("parse", "Client.parse, and types to JSON schemas", ("protocol/parse.py",)),
     Feature("embed", "Client.embed", ("embedding_plan.py", "protocol/embedding.py")),
     Feature("similarity", "vectors compared", ("protocol/similarity.py",)),
@@ -308,9 +312,9 @@ OPTIONAL = (
         ("parts.py", "transport/requests_transport.py"),
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
-    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py")),
+    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py")),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
-    Feature("sdk", "the openai package's shape", _all_of("sdk")),
+    Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py")),
     Feature(
         "lab", "instruments for looking at the wire, and the command line", (*_all_of("lab"), *_all_of("command line"))
     ),

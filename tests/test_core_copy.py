@@ -99,6 +99,12 @@ e = error_of(lambda: c.chat("Hi", extra_body={"api_key": "0a1b2c3d4e5f6a7b"}))
 tell(str(e).count("<key:"), any(key in str(e) + repr(vars(e)) for key in ("0a1b2c3d4e5f6a7b", "zyxwvutsrq")))""", [2, False]),
     ("half a character in a URL", """
 tell(str(error_of(lambda: client().chat("Hi", extra_query={"a": chr(0xD800)}))))""", ['the query parameter "a" holds half a character, which UTF-8 cannot write']),
+    ("a base_url that is none", """
+tell(str(error_of(lambda: chat.Client("sk-test-0123456789", "https://user:secret@h/v1"))))""", ["base_url must begin with http:// or https:// and a host, without user, fragment, blanks or other odd characters"]),
+    ("a query in base_url", """
+c = chat.Client("sk-test-0123456789", "https://api.example/v1?&api-version=7&", transport=MemoryTransport([DOCUMENT]))
+c.chat("Hi")
+tell(c.transport.requests[0].url)""", ["https://api.example/v1/chat/completions?api-version=7"]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip
@@ -115,6 +121,8 @@ LEFT_OUT = [
     ("embed", 'client().embed("Hi")'),
     ("requests", 'chat.Client("sk-test-0123456789", transport="requests")'),
     ("pyodide", 'chat.Client("sk-test-0123456789", transport="pyodide")'),
+    ("query", 'client().chat("Hi", extra_query={"a": 1})'),
+    ("query", 'chat.Client("sk-1", query={"a": 1}, transport=MemoryTransport([])).chat("Hi")'),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
 ]
 
@@ -134,6 +142,19 @@ def test_a_feature_asked_for_is_there(tmp_path):
     assert run(f'tell(client({answer!r}).parse("Hi", {{"type": "object"}}).parsed)') == [{"a": 1}]
     assert "/v1" in run('tell(error_of(lambda: client(reply(status=404)).chat("Hi")).hint)')[0]
     assert not (tmp_path / NAME / "session.py").exists()
+
+
+def test_a_query_without_cures(tmp_path):
+    """Half a character cannot be written, whoever says so; the rest is written as ever."""
+    run = copy_of(tmp_path, "memory", "query")
+    assert run('tell(str(error_of(lambda: client().chat("Hi", extra_query={"a": chr(0xD800)}))))') == [
+        'the query parameter "a" holds half a character, which UTF-8 cannot write'
+    ]
+    program = """
+c = client(DOCUMENT)
+c.chat("Hi", extra_query={"a": [1, True], "b": {"c": "d"}})
+tell(c.transport.requests[0].url)"""
+    assert run(program) == ["https://api.example/v1/chat/completions?a[]=1&a[]=true&b[c]=d"]
 
 
 @pytest.mark.parametrize("feature", [feature.name for feature in floors.OPTIONAL])

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from ..protocol.errors import APITimeoutError, PayloadError
 from ..protocol.payload import build_messages
 from ..protocol.reply import Reply
-from ..protocol.url import quote_segment
+from ..protocol.segment import quote_segment
 from ..protocol.wording import kind_of
 from .exchange import HttpResponse, Task, checked_options, noted
 from .objects import NOT_GIVEN, BaseModel, Omit, given, omit, plain
