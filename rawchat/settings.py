@@ -138,7 +138,6 @@ class Settings:
         stream = bool(payload and payload.get("stream"))
         request_id = os.urandom(12).hex()
         url = self._url(path, payload, options)
-        typed = {} if body is None else {"Content-Type": content_type}
 
         def make_headers(attempt: int) -> HeaderPairs:
             return build_headers(
@@ -151,8 +150,8 @@ class Settings:
                 # together.
                 request_id=f"{request_id}-{attempt}",
                 stream=stream,
-                has_body=payload is not None or body is not None,
-                extra=(typed, self.headers, options.extra_headers or {}),
+                content_type="" if payload is None and body is None else content_type,
+                extra=(self.headers, options.extra_headers or {}),
             )
 
         connect_s, read_s = check_timeout(self._chosen(options, "timeout"))

@@ -51,6 +51,7 @@ FLOORS = (
             "protocol/flaws.py",
             "protocol/payload.py",
             "protocol/url_cures.py",
+            "protocol/header_cures.py",
             "protocol/query.py",
             "protocol/url.py",
             "protocol/segment.py",
@@ -285,7 +286,7 @@ OPTIONAL = (
     Feature(
         "cures",
         "PayloadErrors say where in a payload the flaw is, and what to do",
-        ("protocol/cures.py", "protocol/flaws.py", "protocol/url_cures.py"),
+        ("protocol/cures.py", "protocol/flaws.py", "protocol/url_cures.py", "protocol/header_cures.py"),
     ),
     Feature(
         "rate_limits",

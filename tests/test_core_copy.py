@@ -62,6 +62,7 @@ def core(tmp_path_factory):
     return copy_of(tmp_path_factory.mktemp("copy"), "memory")
 
 
+RULE = "a name must be a token, a value one line of Latin-1 text, a key such a text and no more"
 PROGRAMS = [
     ("chat, usage and cost", """
 r = client(DOCUMENT).chat("Hi")
@@ -105,6 +106,10 @@ tell(str(error_of(lambda: chat.Client("sk-test-0123456789", "https://user:secret
 c = chat.Client("sk-test-0123456789", "https://api.example/v1?&api-version=7&", transport=MemoryTransport([DOCUMENT]))
 c.chat("Hi")
 tell(c.transport.requests[0].url)""", ["https://api.example/v1/chat/completions?api-version=7"]),
+    ("a header that forges another", """
+tell(str(error_of(lambda: client().chat("Hi", extra_headers={"X-A": "a" + chr(10) + "X-B: b"}))))""", ["header 'X-A' cannot be sent: " + RULE]),
+    ("a key with more around it", """
+tell(*(str(error_of(lambda: chat.Client(key))) for key in ("Bearer sk-1", "sk-1" + chr(0x2026))))""", ["the API key cannot be sent: " + RULE] * 2),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 
 from . import module
 
+failures = module("transport.failures")
 headers = module("protocol.headers")
 PayloadError = module("protocol.errors").PayloadError
 
@@ -28,17 +29,17 @@ HEADERS = [
     ),
     (
         "a GET without a key, blanks left out",
-        {"api_key": None, "has_body": False, "organization": "", "request_id": None},
+        {"api_key": None, "content_type": "", "organization": "", "request_id": None},
         "Accept: application/json|Accept-Encoding: gzip, deflate",
     ),
     (
         "Azure's key",
-        {"api_key": "k-1", "key_header": "api-key", "has_body": False},
+        {"api_key": "k-1", "key_header": "api-key", "content_type": ""},
         "api-key: k-1|Accept: application/json|Accept-Encoding: gzip, deflate",
     ),
     (
         "the key is stripped",
-        {"api_key": " k-1\n", "has_body": False},
+        {"api_key": " k-1\n", "content_type": ""},
         "Authorization: Bearer k-1|Accept: application/json|Accept-Encoding: gzip, deflate",
     ),
     (
@@ -53,21 +54,21 @@ HEADERS = [
         "even Authorization may be replaced, removed, and a header that is not there",
         {
             "api_key": "k-1",
-            "has_body": False,
+            "content_type": "",
             "extra": [{"authorization": "Basic x"}, {"AUTHORIZATION": None, "X-No": None}],
         },
         "Accept: application/json|Accept-Encoding: gzip, deflate",
     ),
     (
         "a stream may ask for compression",
-        {"api_key": None, "has_body": False, "stream": True, "extra": [{"Accept-Encoding": "gzip"}]},
+        {"api_key": None, "content_type": "", "stream": True, "extra": [{"Accept-Encoding": "gzip"}]},
         "Accept: text/event-stream|Accept-Encoding: gzip",
     ),
     (
         "Latin-1, tabs and empty values pass",
         {
             "api_key": None,
-            "has_body": False,
+            "content_type": "",
             "extra": [{"Accept": None, "Accept-Encoding": None, "X-A": "é\tb", "X-B": ""}],
         },
         "X-A: é\tb|X-B: ",
@@ -133,6 +134,36 @@ def test_our_own_headers_are_checked_too():
     """An organization from the environment may hold anything."""
     with pytest.raises(PayloadError, match="header OpenAI-Organization holds a line break"):
         headers.build_headers(api_key=None, organization="org\nX-Evil: 1")
+
+
+# ---- headers that are remembered
+
+
+def test_headers_that_were_checked_pass_the_door_as_they_are():
+    """In order and case; pairs that anybody else made are looked at."""
+    built = headers.build_headers(api_key="k-1", extra=({"X-Text": "t"},))
+    assert failures.check_headers(built) == dict(built)
+    for pairs in ((*built, ("X-A", "a\nb")), [*built[:1], ("X A", "")]):
+        with pytest.raises(PayloadError):
+            failures.check_headers(pairs)
+
+
+@pytest.mark.parametrize(
+    "extra, expected",
+    [
+        ({}, "Accept: x|X-Client-Request-Id: ab-1|X-B: b"),
+        ({"x-client-REQUEST-id": "mine"}, "Accept: x|x-client-REQUEST-id: mine|X-B: b"),
+        ({"X-Client-Request-Id": None}, "Accept: x|X-B: b"),
+    ],
+    ids=["ours", "the caller's", "none"],
+)
+def test_the_id_of_a_request_comes_where_it_was_left_open(extra, expected):
+    """Unless the caller has said something else."""
+    layers = ({"Accept": "x", "Accept-Encoding": None, "X-B": "b"}, extra)
+    built = headers.build_headers(api_key=None, content_type="", request_id=headers.TO_COME, extra=layers)
+    numbered = headers.numbered(built, "ab-1")
+    assert isinstance(numbered, headers.CheckedPairs)
+    assert "|".join(f"{name}: {value}" for name, value in numbered) == expected
 
 
 # ---- the key

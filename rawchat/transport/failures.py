@@ -14,6 +14,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Type
 
 from ..protocol.errors import APIConnectionError, APITimeoutError, PayloadError
+from ..protocol.headers import CheckedPairs
 from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs
 
@@ -197,6 +198,8 @@ def peer_of(url: str) -> str:
 
 def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
     """Pairs as a dict; PayloadError if they cannot be sent. Its message shows no value: that may be the key."""
+    if isinstance(pairs, CheckedPairs):
+        return dict(pairs)
     headers: Dict[str, str] = {}
     spelling: Dict[str, str] = {}
     for name, value in pairs:

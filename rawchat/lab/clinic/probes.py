@@ -100,7 +100,7 @@ class Plan:
         body = b"" if ask.body is None else ask.body if isinstance(ask.body, bytes) else encode_payload(ask.body)
         headers = build_headers(
             api_key=ask.key or self.api_key,
-            has_body=ask.body is not None,
+            content_type="" if ask.body is None else "application/json",
             # As SDKs send it, for streams too: what they get is what is to be seen.
             extra=({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"},),
             **self._names,  # type: ignore[arg-type]  # all three are text or None

@@ -1,0 +1,51 @@
+"""What is wrong with a header or a key, whose values are never shown.
+
+    header X-A holds a line break, U+000A at position 24
+    the API key begins with "Bearer "; give the key alone, the word is added when it is sent
+
+What is wrong is refused by `headers.py`; here it is said why. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .errors import PayloadError
+from .wording import cut_short, kind_of, quoted
+
+# What a key looks like when more than the key was copied.
+_KEY_MISTAKES = (
+    (r"(?i)bearer\s", 'begins with "Bearer "; give the key alone, the word is added when it is sent'),
+    (r"(?i)(?:export\s+)?\w*api_key\s*=", "is a whole line NAME=value; give what stands behind the '='"),
+    (r"([\"'`]).*\1$", "has quotation marks around it; give it without them"),
+)
+
+
+def refusal(name: Any, value: Any, *, is_key: bool) -> PayloadError:
+    """The error for a header that cannot be sent, or for a key."""
+    if is_key:
+        return PayloadError(f"the API key {_flaw_of(value, is_key)}", path="api_key")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+", name):
+        shown = cut_short(quoted(name)) if isinstance(name, str) else f"a name of type {kind_of(name)}"
+        return PayloadError(f"{shown} cannot name a header; letters, digits and hyphens can", path="headers")
+    framing = name.lower() in ("content-length", "transfer-encoding")
+    what = "is written by the transport and cannot be set" if framing else _flaw_of(value, is_key)
+    return PayloadError(f"header {name} {what}", path=f"headers.{name}")
+
+
+def _flaw_of(value: Any, is_key: bool) -> str:
+    """The rest of a sentence: by type, by the number and place of a character, or by the slip that was made."""
+    if not isinstance(value, str):
+        return f"must be a text, got {kind_of(value)}"
+    text = value.strip() if is_key else value.strip(" \t")
+    if not text:
+        return "is blank"
+    odd = re.search(r"[^\t\x20-\x7e\xa0-\xff]", text)
+    if odd:
+        code = ord(odd[0])
+        kind = "a control character" if code < 0xA0 else "a character outside Latin-1"
+        kind = "a line break" if code in (10, 13) else kind
+        cure = "; copy it again, whole and alone" if is_key else ""
+        return f"holds {kind}, U+{code:04X} at position {odd.start()}{cure}"
+    return next(what for pattern, what in _KEY_MISTAKES if re.match(pattern, text))
