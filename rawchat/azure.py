@@ -10,12 +10,34 @@ with that base_url does. Opens no connection.
 from __future__ import annotations
 
 import re
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
+from .protocol.call import Call
 from .protocol.errors import PayloadError
 from .protocol.segment import quote_segment
 from .protocol.url import build_url, split_base
-from .settings import ApiKey, Settings, from_environment
+from .settings import ApiKey, Options, Settings, from_environment
+
+# Azure puts the deployment's name into the path of these; the other endpoints belong to the whole resource.
+_DEPLOYMENT_PATHS = frozenset(("chat/completions", "completions", "embeddings"))
+
+
+class AzureSettings(Settings):
+    """Settings of one client of Azure. `azure_deployments`: each call's model goes into its path as a deployment."""
+
+    key_variable = "AZURE_OPENAI_API_KEY"
+
+    def __init__(self, *, key_header: str, azure_deployments: bool, **given: Any) -> None:
+        self.key_header = key_header
+        self.azure_deployments = azure_deployments
+        super().__init__(**given)
+
+    def call(self, method: str, path: str, payload: Optional[Dict[str, Any]], options: Options, **more: Any) -> Call:
+        """See `Settings.call`."""
+        if self.azure_deployments and path in _DEPLOYMENT_PATHS:
+            # The whole name is one segment: "dep/x y" is "dep%2Fx%20y" (openai-python, lib/azure.py).
+            path = f"deployments/{quote_segment(str((payload or {}).get('model') or ''))}/{path}"
+        return super().call(method, path, payload, options, **more)
 
 
 def azure_settings(
@@ -45,7 +67,7 @@ def azure_settings(
         )
     if not api_version:
         raise PayloadError("no Azure API version: pass api_version= or set OPENAI_API_VERSION, such as 2024-10-21")
-    return Settings(
+    return AzureSettings(
         api_key=ad_token if ad_token is not None else api_key,
         base_url=azure_base_url(endpoint, deployment),
         key_header="Authorization" if ad_token is not None else "api-key",

@@ -1,12 +1,10 @@
 """What a client is set up with: key, base_url, headers, limits. Read once, checked at the door.
 
-    Settings.read(api_key=None, base_url=None, ...)      arguments first, then OPENAI_API_KEY, OPENAI_BASE_URL,
-                                                         OPENAI_ORG_ID, OPENAI_PROJECT_ID; a blank variable counts as
-                                                         unset
-    settings.call("POST", "chat/completions", payload, options)   -> Call, ready to be driven by a loop
+    Settings.read(api_key=None, base_url=None, ...)                arguments first, then the environment
+    settings.call("POST", "chat/completions", payload, options)    -> Call, ready to be driven by a loop
 
-The environment is read when a client is made, never at import. A key may be a callable: it is asked before each
-attempt, so that a retry can carry a fresh token.
+The environment is read when a client is made, not at import. A key may be a callable: it is asked before each attempt,
+so that a retry can carry a fresh token.
 """
 
 from __future__ import annotations
@@ -20,12 +18,10 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Un
 from ._version import __version__
 from .protocol.call import Call, Limits
 from .protocol.errors import PayloadError
-from .protocol.headers import build_headers, check_api_key
+from .protocol.headers import TO_COME, CheckedPairs, build_headers, check_api_key, merge_headers, numbered
 from .protocol.redact import redact_text
 from .protocol.retry import RetryPolicy
-from .protocol.segment import quote_segment
 from .protocol.url import build_url
-from .protocol.wire import HeaderPairs
 
 ApiKey = Union[str, Callable[[], str], None]
 Timeout = Union[float, int, Tuple[Optional[float], Optional[float]], None]
@@ -33,9 +29,12 @@ Timeout = Union[float, int, Tuple[Optional[float], Optional[float]], None]
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 # What the official SDK waits: 5 s to connect, 600 s for a byte. A model may think for minutes before its first token.
 DEFAULT_TIMEOUT: Timeout = (5, 600)
-# Azure puts the deployment's name into the path of these; the other endpoints belong to the whole resource.
-AZURE_DEPLOYMENT_PATHS = frozenset(("chat/completions", "completions", "embeddings"))
-
+_VARIABLES = {
+    "api_key": "OPENAI_API_KEY",
+    "base_url": "OPENAI_BASE_URL",
+    "organization": "OPENAI_ORG_ID",
+    "project": "OPENAI_PROJECT_ID",
+}
 # One numbering for all clients of the process, so that listeners shared between clients can tell calls apart.
 _call_numbers = itertools.count(1)
 
@@ -60,8 +59,14 @@ class Options(NamedTuple):
     max_retries: Any = UNSET
 
 
+_NO_LIMITS = [UNSET] * 3
+
+
 class Settings:
-    """Checked settings of one client. Never shows its key."""
+    """Checked settings of one client. Never changed, `replaced` makes others; never shows its key."""
+
+    key_header = "Authorization"
+    key_variable = _VARIABLES["api_key"]
 
     def __init__(
         self,
@@ -77,35 +82,28 @@ class Settings:
         retry: Optional[RetryPolicy] = None,
         headers: Optional[Mapping[str, Optional[str]]] = None,
         query: Optional[Mapping[str, Any]] = None,
-        key_header: str = "Authorization",
-        azure_deployments: bool = False,
     ) -> None:
         self.base_url = base_url.strip()
         build_url(self.base_url)  # a wrong base_url is refused when the client is made, not at its first call
         self.model = model
         self.organization = organization
         self.project = project
-        self.timeout = check_timeout(timeout)
-        self.deadline = check_deadline(deadline)
-        self.max_retries = check_max_retries(max_retries)
+        self.timeout, self.deadline, self.max_retries = check_limits(timeout, deadline, max_retries)
         self.retry = retry if retry is not None else RetryPolicy()
         self.headers = dict(headers or {})
         self.query = dict(query or {})
-        self.key_header = key_header
-        self.azure_deployments = azure_deployments
         self._api_key = self._checked_key(api_key)
+        self._remembered: Dict[Tuple[Any, ...], Any] = {}
 
     @classmethod
-    def read(cls, *, api_key: ApiKey, base_url: Optional[str], **given: Any) -> Settings:
+    def read(cls, **given: Any) -> Settings:
         """Settings from arguments and, where those are None, from the environment."""
-        for name, variable in (("organization", "OPENAI_ORG_ID"), ("project", "OPENAI_PROJECT_ID")):
+        for name, variable in _VARIABLES.items():
             if given.get(name) is None:
                 given[name] = from_environment(variable)
-        if api_key is None:
-            api_key = from_environment("OPENAI_API_KEY")
-        if base_url is None:
-            base_url = from_environment("OPENAI_BASE_URL") or DEFAULT_BASE_URL
-        return cls(api_key=api_key, base_url=base_url, **given)
+        if given["base_url"] is None:
+            given["base_url"] = DEFAULT_BASE_URL
+        return cls(**given)
 
     def __repr__(self) -> str:
         key = "given" if self._api_key else "none"
@@ -113,11 +111,11 @@ class Settings:
 
     def replaced(self, **changes: Any) -> Settings:
         """The same settings with some changed."""
-        given = {name.lstrip("_"): value for name, value in vars(self).items()}
+        given = {name.lstrip("_"): value for name, value in vars(self).items() if name != "_remembered"}
         return type(self)(**{**given, **changes})
 
     def secrets(self) -> Tuple[str, ...]:
-        """What must never be shown, as far as it is known without asking for a token."""
+        """What must never be shown, as far as it is known without asking a callable."""
         return (self._api_key,) if isinstance(self._api_key, str) and self._api_key else ()
 
     def call(
@@ -131,31 +129,27 @@ class Settings:
         body: Optional[bytes] = None,
         content_type: str = "application/json",
     ) -> Call:
-        """One call to `path` below base_url, checked and encoded. Raises PayloadError for what cannot be sent.
+        """One call to `path` below base_url. A `body`, an uploaded file, goes out as it is in place of a payload.
 
-        `body`, of that `content_type`, goes out as it is in place of a payload: an uploaded file.
+        Raises PayloadError for what cannot be sent.
         """
+        extra_headers, extra_query, *limits = options
+        timeout, deadline_s, max_retries = own = self.timeout, self.deadline, self.max_retries
+        if limits != _NO_LIMITS:
+            given = [mine if its is UNSET else its for mine, its in zip(own, limits)]
+            timeout, deadline_s, max_retries = check_limits(*given)
+        url = self._url(path, extra_query) if extra_query else self._once(self._url, path)
         stream = bool(payload and payload.get("stream"))
+        typed = content_type if body is not None else "" if payload is None else "application/json"
+        # Unique to each request, as the reference asks; the suffix keeps the attempts of one call together.
         request_id = os.urandom(12).hex()
-        url = self._url(path, payload, options)
 
-        def make_headers(attempt: int) -> HeaderPairs:
-            return build_headers(
-                api_key=self._current_key(),
-                organization=self.organization,
-                project=self.project,
-                key_header=self.key_header,
-                user_agent=USER_AGENT,
-                # The reference asks for an id that is unique to each request; the suffix keeps attempts of one call
-                # together.
-                request_id=f"{request_id}-{attempt}",
-                stream=stream,
-                content_type="" if payload is None and body is None else content_type,
-                extra=(self.headers, options.extra_headers or {}),
-            )
+        def make_headers(attempt: int) -> CheckedPairs:
+            key = check_api_key(self._api_key()) if callable(self._api_key) else self._api_key
+            common = self._once(self._headers, key, stream, typed)
+            headers = numbered(common, f"{request_id}-{attempt}")
+            return merge_headers(headers, extra_headers) if extra_headers else headers
 
-        connect_s, read_s = check_timeout(self._chosen(options, "timeout"))
-        deadline_s = check_deadline(self._chosen(options, "deadline"))
         return Call(
             number=next(_call_numbers),
             method=method,
@@ -163,47 +157,51 @@ class Settings:
             payload=payload,
             make_headers=make_headers,
             policy=self.retry,
-            max_retries=check_max_retries(self._chosen(options, "max_retries")),
-            limits=Limits(connect_s, read_s, deadline_s, time.monotonic()),
+            max_retries=max_retries,
+            limits=Limits(*timeout, deadline_s, time.monotonic()),
             optional_usage=optional_usage,
             body=body,
         )
 
-    def _chosen(self, options: Options, name: str) -> Any:
-        """The call's own word on an option, else the client's."""
-        given = getattr(options, name)
-        return getattr(self, name) if given is UNSET else given
+    def _once(self, make: Callable[..., Any], *given: Any) -> Any:
+        """What `make` gives, remembered: most calls have the same URL, and the same headers but for an id."""
+        made = self._remembered.get(given)
+        if made is None:
+            if len(self._remembered) >= 16:  # tokens that are renewed, names of files in paths
+                self._remembered.clear()
+            made = self._remembered[given] = make(*given)
+        return made
 
-    def _url(self, path: str, payload: Optional[Mapping[str, Any]], options: Options) -> str:
-        if self.azure_deployments and path in AZURE_DEPLOYMENT_PATHS:
-            # The whole name is one segment: "dep/x y" is "dep%2Fx%20y" (openai-python, lib/azure.py).
-            path = f"deployments/{quote_segment(str((payload or {}).get('model') or ''))}/{path}"
-        query = {**self.query, **(options.extra_query or {})}
-        return build_url(self.base_url, path, query or None)
+    def _url(self, path: str, extra_query: Optional[Mapping[str, Any]] = None) -> str:
+        return build_url(self.base_url, path, self.query, extra_query)
+
+    def _headers(self, key: Optional[str], stream: bool, content_type: str) -> CheckedPairs:
+        return build_headers(
+            api_key=key or None,
+            request_id=TO_COME,
+            stream=stream,
+            organization=self.organization,
+            project=self.project,
+            user_agent=USER_AGENT,
+            key_header=self.key_header,
+            content_type=content_type,
+            extra=(self.headers,),
+        )
 
     def _checked_key(self, api_key: ApiKey) -> ApiKey:
         if isinstance(api_key, str):
             return check_api_key(api_key) if api_key.strip() else ""
-        if api_key is None and not self._names_a_credential() and not is_loopback(self.base_url):
-            variable = "AZURE_OPENAI_API_KEY" if self.key_header == "api-key" else "OPENAI_API_KEY"
-            raise PayloadError(
-                f"no API key for {redact_text(self.base_url)}: set {variable} or pass api_key= "
-                '(a server on this machine needs none; for another one that wants none, pass api_key="")'
-            )
+        if api_key is None:
+            try:
+                from .protocol.header_cures import check_missing_key
+            except ImportError:  # a copy without cures leaves it to the server
+                return None
+            check_missing_key(self.base_url, self.headers, self.key_variable)
         return api_key
-
-    def _names_a_credential(self) -> bool:
-        return any(name.lower() in ("authorization", "api-key", "x-api-key") for name in self.headers)
-
-    def _current_key(self) -> Optional[str]:
-        if callable(self._api_key):
-            return check_api_key(self._api_key())
-        return self._api_key or None
 
 
 USER_AGENT = "{}/{} Python/{}.{}".format(
-    # The folder may have been copied under another name; that name is what a server's log should show.
-    # While a module comes out of a zip, Python 3.9 has not yet told it its package.
+    # The name under which the folder was copied. While a module comes out of a zip, Python 3.9 has not yet told it.
     (__package__ or __name__.rpartition(".")[0]).rpartition(".")[2],
     __version__,
     *sys.version_info[:2],
@@ -215,33 +213,20 @@ def from_environment(variable: str) -> Optional[str]:
     return os.environ.get(variable, "").strip() or None
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine."""
-    from urllib.parse import urlsplit
-
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
-
-
-def check_timeout(timeout: Any) -> Tuple[Optional[float], Optional[float]]:
-    """(connect, read) in seconds from what requests takes: a number, a pair, or None for no limit."""
+def check_limits(timeout: Any, deadline: Any, max_retries: Any) -> Tuple[Tuple[Any, Any], Optional[float], int]:
+    """((connect, read), deadline, retries). A timeout is what requests takes: seconds, a pair, or None for no limit."""
     pair = timeout if isinstance(timeout, (tuple, list)) else (timeout, timeout)
-    if len(pair) != 2 or not all(value is None or _is_seconds(value) for value in pair):
-        raise PayloadError(f"timeout must be seconds above 0, a pair (connect, read), or None; got {timeout!r}")
-    return pair[0], pair[1]
+    flaw = ""
+    if len(pair) != 2 or not all(map(_is_limit, pair)):
+        flaw = f"timeout must be seconds above 0, a pair (connect, read), or None; got {timeout!r}"
+    elif not _is_limit(deadline):
+        flaw = f"deadline must be seconds above 0 or None; got {deadline!r}"
+    elif isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        flaw = f"max_retries must be a whole number from 0; got {max_retries!r}"
+    if flaw:
+        raise PayloadError(flaw)
+    return (pair[0], pair[1]), deadline, max_retries
 
 
-def check_deadline(deadline: Any) -> Optional[float]:
-    if deadline is not None and not _is_seconds(deadline):
-        raise PayloadError(f"deadline must be seconds above 0 or None; got {deadline!r}")
-    return None if deadline is None else float(deadline)
-
-
-def check_max_retries(max_retries: Any) -> int:
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise PayloadError(f"max_retries must be a whole number from 0; got {max_retries!r}")
-    return max_retries
-
-
-def _is_seconds(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+def _is_limit(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and value is not True and 0 < value < float("inf"))

@@ -110,6 +110,10 @@ tell(c.transport.requests[0].url)""", ["https://api.example/v1/chat/completions?
 tell(str(error_of(lambda: client().chat("Hi", extra_headers={"X-A": "a" + chr(10) + "X-B: b"}))))""", ["header 'X-A' cannot be sent: " + RULE]),
     ("a key with more around it", """
 tell(*(str(error_of(lambda: chat.Client(key))) for key in ("Bearer sk-1", "sk-1" + chr(0x2026))))""", ["the API key cannot be sent: " + RULE] * 2),
+    ("no key at all, which the server may want", """
+c = chat.Client(transport=MemoryTransport([reply(status=401, body={"error": {"message": "You didn't provide an API key."}})]))
+e = error_of(lambda: c.chat("Hi"))
+tell(str(e), "authorization" in chat.Headers(c.transport.requests[0].headers))""", ["401 Unauthorized: You didn't provide an API key.", False]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip

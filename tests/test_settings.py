@@ -113,6 +113,65 @@ def test_the_key_is_in_no_repr():
     )
 
 
+CALLS = [
+    ("POST", {"model": "m"}, {}),
+    ("POST", {"model": "m", "stream": True}, {}),
+    ("GET", None, {}),
+    ("POST", None, {"body": b"x", "content_type": "text/plain; boundary=1"}),
+    ("POST", None, {"body": b"x", "content_type": "text/plain; boundary=2"}),
+]
+
+
+def test_calls_share_what_they_have_in_common_and_no_more():
+    """By turns, over one client: each has the headers it would have had alone, an id of its own, and its own extras."""
+    keys = iter(f"k-{number // 2}" for number in range(100))
+    shared = client(api_key=lambda: next(keys), headers={"X-A": "1", "accept": "x/y"}, query={"v": 1}).settings
+    seen = set()
+    for number in range(30):
+        method, payload, more = CALLS[number % len(CALLS)]
+        options = settings.Options({"X-B": str(number)} if number % 3 else None, {"w": 2} if number % 4 == 0 else None)
+        alone = client(api_key=f"k-{number // 2}", headers={"X-A": "1", "accept": "x/y"}, query={"v": 1}).settings
+        sent = shared.call(method, "models", payload, options, **more).next_request()
+        expected = alone.call(method, "models", payload, options, **more).next_request()
+        first, second = (
+            [(name, value) for name, value in each.headers if name != "X-Client-Request-Id"]
+            for each in (sent, expected)
+        )
+        assert first == second and sent.url == expected.url
+        seen.add(rawchat.Headers(sent.headers)["x-client-request-id"])
+    assert len(seen) == 30 and all(len(one) == 26 and one.endswith("-1") for one in seen)
+
+
+def test_each_attempt_has_a_number_and_asks_for_the_key():
+    """So that a retry can carry a fresh token."""
+    keys = iter(["k-11111", " k-22222\n"])
+    call = client(api_key=lambda: next(keys)).settings.call("GET", "models", None, settings.Options())
+    first, second = (rawchat.Headers(call.next_request().headers) for _ in range(2))
+    assert (first["authorization"], second["authorization"]) == ("Bearer k-11111", "Bearer k-22222")
+    ids = [headers["x-client-request-id"].split("-") for headers in (first, second)]
+    assert ids[0][0] == ids[1][0] and [one[1] for one in ids] == ["1", "2"]
+
+
+LIMITS = [
+    ({}, (5, 600, 9.0, 1)),
+    ({"timeout": 3}, (3, 3, 9.0, 1)),
+    ({"timeout": (None, 4)}, (None, 4, 9.0, 1)),
+    ({"timeout": None, "deadline": None}, (None, None, None, 1)),
+    ({"deadline": 2, "max_retries": 0}, (5, 600, 2.0, 0)),
+]
+
+
+@pytest.mark.parametrize("given, expected", LIMITS)
+def test_a_call_may_say_its_own_limits(given, expected):
+    """What it leaves open is the client's."""
+    made = client(api_key="k-12345", deadline=9, max_retries=1)
+    call = made.settings.call("GET", "models", None, settings.Options(**given))
+    assert (call.limits.connect_s, call.limits.read_s, call.limits.deadline_s, call.max_retries) == expected
+    for wrong in ({"timeout": -1}, {"deadline": 0}, {"max_retries": None}):
+        with pytest.raises(rawchat.PayloadError):
+            made.settings.call("GET", "models", None, settings.Options(**wrong))
+
+
 AZURE_BAD = [
     ("no endpoint", {"api_version": "v", "api_key": "k-12345"}, "AZURE_OPENAI_ENDPOINT"),
     ("no version", {"endpoint": "https://x.azure.com", "api_key": "k-12345"}, "OPENAI_API_VERSION"),
@@ -143,3 +202,13 @@ def test_azure_reads_its_own_variables(monkeypatch):
 
     assert (by_key.key_header, by_token.key_header) == ("api-key", "Authorization")
     assert by_key.query == {"api-version": "2024-10-21"}
+
+
+def test_azure_settings_stay_those_of_azure_when_some_are_replaced():
+    """The header of the key, and whether deployments go into the path."""
+    made = rawchat.Client.azure("https://x.azure.com", None, "v", api_key="k-1", transport=memory.MemoryTransport([]))
+    request = made.with_options(timeout=3).settings.call(
+        "POST", "chat/completions", {"model": "a/b"}, settings.Options()
+    )
+    assert request.url == "https://x.azure.com/openai/deployments/a%2Fb/chat/completions?api-version=v"
+    assert request.next_request().headers[0] == ("api-key", "k-1")

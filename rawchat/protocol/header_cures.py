@@ -1,17 +1,19 @@
-"""What is wrong with a header or a key, whose values are never shown.
+"""What is wrong with a header or a key, whose values are never shown; and that a key is missing.
 
     header X-A holds a line break, U+000A at position 24
     the API key begins with "Bearer "; give the key alone, the word is added when it is sent
+    no API key for https://api.openai.com/v1: set OPENAI_API_KEY or pass api_key= ...
 
-What is wrong is refused by `headers.py`; here it is said why. Pure.
+What is wrong is refused by `headers.py`; here it is said why. What lacks a key, the server would refuse. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Iterable
 
 from .errors import PayloadError
+from .redact import redact_text
 from .wording import cut_short, kind_of, quoted
 
 # What a key looks like when more than the key was copied.
@@ -49,3 +51,19 @@ def _flaw_of(value: Any, is_key: bool) -> str:
         cure = "; copy it again, whole and alone" if is_key else ""
         return f"holds {kind}, U+{code:04X} at position {odd.start()}{cure}"
     return next(what for pattern, what in _KEY_MISTAKES if re.match(pattern, text))
+
+
+def check_missing_key(base_url: str, header_names: Iterable[str], variable: str) -> None:
+    """Raises PayloadError where there will be a need for a key: a server that is on another machine, and no header
+    that is a credential.
+    """
+    from urllib.parse import urlsplit
+
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    local = host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+    if local or any(name.lower() in ("authorization", "api-key", "x-api-key") for name in header_names):
+        return
+    raise PayloadError(
+        f"no API key for {redact_text(base_url)}: set {variable} or pass api_key= "
+        '(a server on this machine needs none; for another one that wants none, pass api_key="")'
+    )
