@@ -1,6 +1,6 @@
 """What a call costs: usage read from any server, prices found by name, each token counted once."""
 
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -105,6 +105,16 @@ def test_usage_is_read_whoever_wrote_it(given, expected):
     assert cost.read_usage(given) == expected
 
 
+PLAIN_ROWS = [row for row in USAGE_ROWS if isinstance(row[1], dict)]
+
+
+@pytest.mark.parametrize("given, expected", [row[1:] for row in PLAIN_ROWS], ids=[row[0] for row in PLAIN_ROWS])
+def test_the_quick_way_reads_what_the_long_way_reads(given, expected):
+    """A plain dict with OpenAI's own fields takes a short cut; the same dict behind a proxy does not."""
+    hidden = {name: MappingProxyType(value) if isinstance(value, dict) else value for name, value in given.items()}
+    assert cost.read_usage(MappingProxyType(hidden)) == expected
+
+
 BILLABLE = [
     ("reasoning inside, as at OpenAI", TokenCounts(2000, 300, 2300, reasoning=128), 300),
     ("reasoning outside, as at xAI", TokenCounts(12, 1, 110, reasoning=97), 98),
@@ -198,6 +208,30 @@ def test_usage_times_price(given, price, tier, expected):
         assert price is not None
     result = cost.cost_of(given, price, tier)
     assert result == (None if expected is None else pytest.approx(expected, abs=1e-12))
+
+
+NAMED_ROWS = [row for row in COST_ROWS if isinstance(row[2], str) and isinstance(row[1], dict)]
+
+
+@pytest.mark.parametrize("given, name, tier, expected", [row[1:] for row in NAMED_ROWS], ids=[r[0] for r in NAMED_ROWS])
+def test_a_price_that_is_remembered_is_the_same(given, name, tier, expected):
+    """The rates of a published price are worked out once, for each tier, short and long; the second time is no other."""
+    response = {"model": name, "usage": given, "service_tier": tier}
+    for _ in range(2):
+        assert cost.response_cost_usd(response) == pytest.approx(expected, abs=1e-12)
+
+
+def test_your_prices_may_change_from_call_to_call():
+    """Only published ones are remembered."""
+    mine = {"mine": (1.0, 2.0)}
+    response = {"model": "mine", "usage": usage(1_000_000, 0)}
+    assert cost.response_cost_usd(response, prices=mine) == 1.0
+    mine["mine"] = (3.0, 2.0)
+    assert cost.response_cost_usd(response, prices=mine) == 3.0
+    mine["gpt-4o"] = (7.0, 2.0)
+    assert cost.response_cost_usd({**response, "model": "gpt-4o"}, prices=mine) == 7.0
+    del mine["gpt-4o"]
+    assert cost.response_cost_usd({**response, "model": "gpt-4o"}, prices=mine) == 2.5
 
 
 # ---- names

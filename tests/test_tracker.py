@@ -201,7 +201,7 @@ def test_a_million_tiny_calls_do_not_drift():
     """Sums are integers: a million times 0.15 millionths of a dollar is 15 cents, not 0.15000000000108."""
     tracker = CostTracker()
     counts = TokenCounts(1, 0, 1)
-    one = cost._picodollars(counts, cost.price_of("gpt-4o-mini"))
+    one = cost.picodollars_of(None, counts, "gpt-4o-mini", None, None)
     for _ in range(1_000_000):
         tracker._add("gpt-4o-mini", counts, one)
     assert tracker.total_cost == 0.15

@@ -98,6 +98,9 @@ def read_usage(usage: Any) -> Optional[TokenCounts]:
     None where nothing usable was reported: that is unknown, not zero. Zeros that were reported stay zeros. Floats are
     cut to whole tokens; negative numbers and nulls count as missing; a missing side is the total less the other.
     """
+    usual = _usual_counts(usage)
+    if usual is not None:
+        return usual
     get = usage.get if usage.__class__ is dict else partial(field_of, usage)
     objects = {"": usage, **{outer: get(outer) for outer in _OUTER}}
     found = {name: _first_count(objects, places) for name, places in _PLACES.items()}
@@ -117,6 +120,39 @@ def read_usage(usage: Any) -> Optional[TokenCounts]:
     return TokenCounts(prompt, completion, total or prompt + completion, **details)
 
 
+# What OpenAI's usage has (API reference, "usage"). Where there is nothing else, there is no other place to look in.
+_USUAL = frozenset(
+    "prompt_tokens completion_tokens total_tokens prompt_tokens_details completion_tokens_details".split()
+)
+_NO_DETAILS: Dict[str, Any] = {}
+
+
+def _usual_counts(usage: Any) -> Optional[TokenCounts]:
+    """The counts in a usage as OpenAI writes it, with whole numbers in all places: nearly every one, and three times as
+    fast. None for any other: that is read at length.
+    """
+    if usage.__class__ is not dict or not usage.keys() <= _USUAL:
+        return None
+    sent = usage.get("prompt_tokens_details") or _NO_DETAILS
+    made = usage.get("completion_tokens_details") or _NO_DETAILS
+    if sent.__class__ is not dict or made.__class__ is not dict:
+        return None
+    counts = (
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+        usage.get("total_tokens"),
+        sent.get("cached_tokens", 0),
+        sent.get("cache_write_tokens", 0),
+        made.get("reasoning_tokens", 0),
+        sent.get("audio_tokens", 0),
+        made.get("audio_tokens", 0),
+    )
+    for count in counts:
+        if count.__class__ is not int or not 0 <= count < 10**18:
+            return None
+    return TokenCounts._make(counts) if counts[2] else None  # a total of 0 beside real counts was left out
+
+
 def billable_output_tokens(counts: TokenCounts) -> int:
     """Output tokens that are charged: at xAI and Gemini, reasoning is in the total but not in `completion_tokens`."""
     return max(counts.completion, counts.total - counts.prompt)
@@ -124,6 +160,8 @@ def billable_output_tokens(counts: TokenCounts) -> int:
 
 def _reported_picodollars(usage: Any) -> Optional[int]:
     """What the server itself says the call cost, or None."""
+    if usage.__class__ is dict and "cost" not in usage and "cost_in_usd_ticks" not in usage:
+        return None  # as nearly always
     ticks = _number(field_of(usage, "cost_in_usd_ticks"))
     if ticks is not None:
         return round(ticks * _TICK)
@@ -188,6 +226,8 @@ def resolve(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[A
     """
     if not isinstance(model, str):
         return None
+    if not prices and not aliases:
+        return _published_name(model)
     name = model.strip()
     if aliases:
         name = aliases.get(name) or aliases.get(name.lower()) or name
@@ -195,6 +235,12 @@ def resolve(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[A
         if (prices and candidate in prices) or candidate in published.OPENAI or candidate in published.OTHERS:
             return candidate
     return None
+
+
+@lru_cache(maxsize=256)
+def _published_name(model: str) -> Optional[str]:
+    known = (name for name in _candidates(model.strip()) if name in published.OPENAI or name in published.OTHERS)
+    return next(known, None)
 
 
 @lru_cache(maxsize=256)
@@ -211,8 +257,10 @@ def _candidates(name: str) -> Tuple[str, ...]:
 def price_of(model: Any, prices: Optional[PriceTable] = None, aliases: Optional[Aliases] = None) -> Optional[Price]:
     """The price of `model`, yours before the published one; None if nobody stated it."""
     name = resolve(model, prices, aliases)
-    if name is None:
-        return None
+    return None if name is None else _price_under(name, prices)
+
+
+def _price_under(name: str, prices: Optional[PriceTable]) -> Price:
     return Price(*((prices or {}).get(name) or published.OPENAI.get(name) or published.OTHERS[name]))
 
 
@@ -251,28 +299,51 @@ def rates_of(price: Price, service_tier: Any, prompt_tokens: int) -> Tuple[int, 
     )
 
 
-def _picodollars(counts: TokenCounts, price: Price, service_tier: Any = None) -> int:
+def _rates_under(name: str, prices: Optional[PriceTable], service_tier: Any, prompt_tokens: int) -> Tuple[int, ...]:
+    """As `rates_of`, for the price that stands under `name`. Yours may change from call to call; those that were
+    published don't, and are worked out once.
+    """
+    if prices and prices.get(name):
+        return rates_of(_price_under(name, prices), service_tier, prompt_tokens)
+    longest, rates, long_rates = _published_rates(name, service_tier if isinstance(service_tier, str) else "")
+    return long_rates if prompt_tokens > longest else rates
+
+
+@lru_cache(maxsize=256)
+def _published_rates(name: str, service_tier: str) -> Tuple[float, Tuple[int, ...], Tuple[int, ...]]:
+    """The most prompt tokens at the plain rates, these rates, and those of a longer request."""
+    price = _price_under(name, None)
+    longest = price.long_context[0] if price.long_context else 0
+    rates = [rates_of(price, service_tier, prompt_tokens) for prompt_tokens in (longest, longest + 1)]
+    return longest, rates[0], rates[1]
+
+
+def _picodollars(counts: TokenCounts, rates: Tuple[int, ...]) -> int:
     """Each token once: the special kinds first, then the rest at the plain price."""
+    output = billable_output_tokens(counts)
+    if not any(counts[3:]):
+        return counts.prompt * rates[0] + output * rates[4]
     # Parts that overlap (cached audio) or exceed the whole (a relay's mistake) must not be billed twice.
     cached = min(counts.cached, counts.prompt)
     written = min(counts.cache_write, counts.prompt - cached)
     audio_in = min(counts.audio_in, counts.prompt - cached - written)
-    output = billable_output_tokens(counts)
     audio_out = min(counts.audio_out, output)
     reasoning = min(counts.reasoning, output - audio_out)
     plain_in, plain_out = counts.prompt - cached - written - audio_in, output - audio_out - reasoning
     amounts = (plain_in, cached, written, audio_in, plain_out, audio_out, reasoning)
-    return sum(amount * rate for amount, rate in zip(amounts, rates_of(price, service_tier, counts.prompt)))
+    return sum(amount * rate for amount, rate in zip(amounts, rates))
 
 
 def picodollars_of(
-    usage: Any, counts: Optional[TokenCounts], price: Optional[Price], service_tier: Any
+    usage: Any, counts: Optional[TokenCounts], name: Optional[str], prices: Optional[PriceTable], service_tier: Any
 ) -> Optional[int]:
-    """Picodollars: the server's own figure, else usage times price, else None."""
+    """Picodollars: the server's own figure, else usage times the price that stands under `name` (see `billed_name`),
+    else None.
+    """
     reported = _reported_picodollars(usage)
-    if reported is not None or price is None or counts is None:
+    if reported is not None or name is None or counts is None:
         return reported
-    return _picodollars(counts, price, service_tier)
+    return _picodollars(counts, _rates_under(name, prices, service_tier, counts.prompt))
 
 
 def cost_of(usage: Any, price: Optional[Price], service_tier: Optional[str] = None) -> Optional[float]:
@@ -281,17 +352,23 @@ def cost_of(usage: Any, price: Optional[Price], service_tier: Optional[str] = No
     `service_tier` is the answer's ("flex", "priority"), or "batch" for a Batch API row, whose answer says "default". A
     cost that the server reports needs no price.
     """
-    counts = usage if isinstance(usage, TokenCounts) else read_usage(usage)
-    cost = picodollars_of(usage, counts, price, service_tier)
+    counts, cost = _counts_of(usage), _reported_picodollars(usage)
+    if cost is None and price is not None and counts is not None:
+        cost = _picodollars(counts, rates_of(price, service_tier, counts.prompt))
     return None if cost is None else cost / PICO
+
+
+def _counts_of(usage: Any) -> Optional[TokenCounts]:
+    return usage if isinstance(usage, TokenCounts) else read_usage(usage)
 
 
 def response_cost_usd(
     response: Any, *, model: str = "", prices: Optional[PriceTable] = None, aliases: Optional[Aliases] = None
 ) -> Optional[float]:
     """US dollars for one response, counted nowhere; None where unknown. `model` is the name that was asked for."""
-    price = price_of(billed_name(response, model, prices, aliases), prices)
-    return cost_of(field_of(response, "usage"), price, field_of(response, "service_tier"))
+    usage, name = field_of(response, "usage"), billed_name(response, model, prices, aliases)
+    cost = picodollars_of(usage, _counts_of(usage), name, prices, field_of(response, "service_tier"))
+    return None if cost is None else cost / PICO
 
 
 def billed_name(reply: Any, requested: str, prices: Optional[PriceTable], aliases: Optional[Aliases]) -> Optional[str]:
@@ -312,7 +389,7 @@ def estimate_cost(model: str, prompt_tokens: int, completion_tokens: int, prices
         warn_unknown(f"no price is known for {model!r}, so its cost is given as 0.0; {CURE}", stacklevel=3)
         return 0.0
     counts = TokenCounts(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens)
-    return _picodollars(counts, price) / PICO
+    return _picodollars(counts, rates_of(price, None, prompt_tokens)) / PICO
 
 
 CURE = 'state it with prices={"name": (input, output)} in USD per million tokens, or aliases={"name": "known model"}'

@@ -141,10 +141,10 @@ class CostTracker:
         usage = field_of(response, "usage")
         counts = read_usage(usage)
         billed = billed_name(response, model, self.prices, self.aliases)
-        price = price_of(billed, self.prices)
-        cost = picodollars_of(usage, counts, price, service_tier or field_of(response, "service_tier"))
+        tier = service_tier or field_of(response, "service_tier")
+        cost = picodollars_of(usage, counts, billed, self.prices, tier)
         label = billed or str(field_of(response, "model") or model or "(no model named)")
-        reason = f"no price is known; {CURE}" if price is None else "the server reported no usage"
+        reason = f"no price is known; {CURE}" if billed is None else "the server reported no usage"
         with self._lock:
             self._add(label, counts or TokenCounts(0, 0, 0), cost)
             if reserved is not None and self._close(reserved) and cost is None:
