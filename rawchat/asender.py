@@ -9,9 +9,9 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Dict, Iterable, List, Optional, Tuple, Union
 
 from .protocol.call import Call
@@ -19,8 +19,9 @@ from .protocol.errors import APIConnectionError, APIError, PayloadError
 from .protocol.optional import optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
+from .protocol.status import tell_head
 from .protocol.wire import Chunked, Listener, Received
-from .sender import Bill, Teller, in_browser, no_fetch
+from .sender import Teller
 from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
 
@@ -53,25 +54,24 @@ class AsyncSender(Teller):
         async with self.limiter:
             call = make_call()
             started_s = time.monotonic()
-            bill = Bill(self.cost_tracker, call)
+            bill, reply = self.bill(call), None
             try:
-                while True:
+                while reply is None:
                     try:
                         reply = await self._attempt(call, required)
-                        break
                     except APIError as error:
                         await self.again_or_raise(call, error)
                 reply.elapsed_s = time.monotonic() - started_s
-                bill.settle(reply)
             finally:
-                bill.release()
-        self.emit_done(call, reply)
+                if bill is not None:
+                    bill.close(reply)
+        self.tell_done(call, reply)
         return reply
 
     async def _attempt(self, call: Call, required: str) -> Reply:
         response = await self._send(call)
         try:
-            return call.read_whole(response.head, await self._read(call, response), required)
+            return call.read_whole(response.head, await self.read(call, response), required)
         finally:
             response.close()
 
@@ -88,55 +88,47 @@ class AsyncSender(Teller):
         if self.key is not None:
             await self.key.ask()  # nothing is awaited between this and the request that uses it
         connect_s, read_s = call.timeouts(time.monotonic())
-        request = call.next_request()
-        self.emit_sending(call, request, self.transport.name)
+        request = self.next_request(call, self.transport.name)
         try:
             response = await self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
         except APIConnectionError as error:
             raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+        head = response.head
         try:
-            if self.listeners:
-                self.emit(Received(time.monotonic(), call.number, call.attempt, response.head))
-            if 200 <= response.head.status < 300:
-                return response
-            raise await self._status_error(call, response)
+            self.tell(Received, call, head)
+            if not 200 <= head.status < 300:
+                raise call.status_error(head, await self.read(call, response), time.time())
         except BaseException:  # a listener's, or being cancelled: whatever happens, no connection stays open
             response.close()
             raise
+        return response
 
-    async def _status_error(self, call: Call, response: AsyncResponse) -> APIError:
+    async def read(self, call: Call, response: AsyncResponse) -> bytes:
+        """The whole body, each wait bounded by the deadline."""
         pieces: List[bytes] = []
-        # The status decides; a body that breaks off must hide neither it nor what the server said so far.
-        with suppress(APIConnectionError):
-            await self._read_into(pieces, call, response)
-        return call.status_error(response.head, b"".join(pieces), time.time())
-
-    async def _read(self, call: Call, response: AsyncResponse) -> bytes:
-        """The whole body."""
-        pieces: List[bytes] = []
+        limits, head = call.limits, response.head
         try:
-            await self._read_into(pieces, call, response)
+            while True:
+                if limits.deadline_s is not None:
+                    response.set_read_timeout(limits.bounded(limits.read_s, time.monotonic()))
+                piece = await response.read_some()
+                if not piece:
+                    break
+                pieces.append(piece)
+                self.tell(Chunked, call, piece)
         except APIConnectionError as error:
-            sharper = call.limits.sharpen(error, time.monotonic())
-            call.struck_inside(sharper, response.head)
-            raise sharper from error.__cause__
+            # An error's status decides; a body that breaks off must hide neither it nor what had been said by then.
+            if 200 <= head.status < 300:
+                sharper = limits.sharpen(error, time.monotonic())
+                tell_head(sharper, head.status, head.headers)
+                raise sharper from error.__cause__
         return b"".join(pieces)
 
-    async def _read_into(self, pieces: List[bytes], call: Call, response: AsyncResponse) -> None:
-        """Add the body to `pieces`, read by read, each wait bounded by the deadline."""
-        while True:
-            if call.limits.deadline_at_s is not None:
-                response.set_read_timeout(call.limits.bounded(call.limits.read_s, time.monotonic()))
-            piece = await response.read_some()
-            if not piece:
-                return
-            pieces.append(piece)
-            if self.listeners:
-                self.emit(Chunked(time.monotonic(), call.number, call.attempt, piece))
-
-    async def again_or_raise(self, call: Call, error: APIError, wake: Optional[asyncio.Event] = None) -> None:
+    async def again_or_raise(
+        self, call: Call, error: APIError, wake: Optional[asyncio.Event] = None, *, last: bool = False
+    ) -> None:
         """Wait for the next attempt, or raise `error` where none is due. `wake` ends the wait early."""
-        wait = self.next_wait(call, error)
+        wait = self.next_wait(call, error, last=last)
         if wait.seconds > 0:
             await self.transport.sleep(wait.seconds, wake)
 
@@ -230,7 +222,7 @@ def open_async_transport(transport: AnyTransport) -> Tuple[AsyncTransport, bool]
     if isinstance(transport, AsyncTransport):
         return transport, False
     if transport is None or (isinstance(transport, str) and transport in _DOORS):
-        return _DOORS[transport or ("pyodide" if in_browser() else "asyncio")](), True
+        return _DOORS[transport or ("pyodide" if sys.platform == "emscripten" else "asyncio")](), True
     if _never_waits(transport):
         assert isinstance(transport, Transport)
         return InlineTransport(transport), False
@@ -253,7 +245,7 @@ def _pyodide_door() -> AsyncTransport:
     try:
         return AsyncPyodideTransport()
     except ImportError as error:
-        raise no_fetch(error) from error
+        raise PayloadError(str(error), path="transport") from error
 
 
 _DOORS: Dict[str, Callable[[], AsyncTransport]] = {"asyncio": _asyncio_door, "pyodide": _pyodide_door}

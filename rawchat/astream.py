@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, AsyncIterator, Callable, Dict, Generator, List, Optional
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Generator, List, Optional
 
 from .asender import AsyncSender
 from .protocol.answer import Piece
@@ -24,9 +24,11 @@ from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
 from .protocol.wire import Chunked
-from .sender import Bill
 from .stream import DRAIN_S
 from .transport.async_base import AsyncResponse
+
+if TYPE_CHECKING:
+    from .bill import Bill
 
 
 class AsyncStream:
@@ -70,7 +72,7 @@ class AsyncStream:
                 self._started_s = time.monotonic()
                 self._wake = asyncio.Event()
                 self._call = self._make_call()
-                self._bill = Bill(self._sender.cost_tracker, self._call)
+                self._bill = self._sender.bill(self._call)
                 self._listen(await self._sender.open(self._call))
             except BaseException:
                 self._let_go()
@@ -182,28 +184,25 @@ class AsyncStream:
     def _end(self) -> None:
         if self._over:
             return
-        response, call, bill = self._response, self._call, self._bill
-        try:
-            if response is not None and call is not None and bill is not None:
-                response.close()
-                reply = self._final_reply = self._current_reply()
-                if reply.get("choices"):  # else nothing arrived, and nothing is to be paid
-                    (bill.settle_broken if self._failed else bill.settle)(reply)
-        finally:
-            self._let_go()
-        if response is not None and call is not None and not self._failed:
-            self._sender.emit_done(call, self.reply)
+        call, reply = self._call, None
+        if self._response is not None:
+            reply = self._final_reply = self._current_reply()
+        self._let_go(reply)
+        if reply is not None and call is not None and not self._failed:
+            self._sender.tell_done(call, reply)
 
-    def _let_go(self) -> None:
-        """Free the connection, the reserve and the place."""
+    def _let_go(self, reply: Optional[Reply] = None) -> None:
+        """Free the connection and the place, and settle the bill: by the reply, where anything arrived."""
         self._over = True
         if self._response is not None:
             self._response.close()
-        if self._bill is not None:
-            self._bill.release()
-        if self._loop is not None:
-            loop, self._loop = self._loop, None
-            self._sender.limiter.release(loop)
+        try:
+            if self._bill is not None:
+                self._bill.close(reply if reply is not None and reply.get("choices") else None, broken=self._failed)
+        finally:
+            if self._loop is not None:
+                loop, self._loop = self._loop, None
+                self._sender.limiter.release(loop)
 
     def _current_reply(self) -> Reply:
         if self._progress is None:
@@ -245,10 +244,7 @@ class AsyncStream:
         if error.reply is None:
             error.reply = self._current_reply()
         self._failed = True
-        if self._handed_out:
-            self._sender.emit_failed(self._call, error, final=True)
-            raise error
-        await self._sender.again_or_raise(self._call, error, wake=self._wake)
+        await self._sender.again_or_raise(self._call, error, self._wake, last=self._handed_out)
         if not self.cancelled:
             self._listen(await self._sender.open(self._call))
         self._failed = False
@@ -283,5 +279,5 @@ class AsyncStream:
             raise sharper from error
         if data and self._sender.listeners:
             assert self._call is not None
-            self._sender.emit(Chunked(time.monotonic(), self._call.number, self._call.attempt, data))
+            self._sender.tell(Chunked, self._call, data)
         return data

@@ -14,8 +14,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, NamedTuple
 
 from .batch_files import Row
-from .protocol.call import TYPICAL_OUTPUT_TOKENS
-from .protocol.cost import rough_tokens
+from .protocol.cost import TYPICAL_OUTPUT_TOKENS, rough_tokens
 from .protocol.errors import (
     APIConnectionError,
     APIError,

@@ -30,7 +30,7 @@ from .protocol.errors import APIConnectionError, APIError, APITimeoutError, Inva
 from .protocol.redact import redact_text, secrets_of
 from .protocol.sse import SSEDecoder
 from .protocol.status import request_id_from
-from .protocol.wire import Chunked, Done, Failed, Received, Sending, Waiting, WireEvent
+from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
 from .settings import from_environment
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class LogListener:
         self.secrets = tuple(secrets)
         self._logger = logger
         self._calls: Dict[int, _Attempt] = {}  # the attempt under way, by number of the call
-        self._lock = threading.Lock()  # around a change of _calls, and never while something is logged
+        self._lock = threading.Lock()  # around a change of _calls or of listeners, never while something is logged
 
     def __repr__(self) -> str:
         return f"LogListener(bodies={self.bodies}, {len(self._calls)} calls under way)"
@@ -102,6 +102,17 @@ class LogListener:
                 return False
             self._logger = get_logger(LOGGER)
         return self._logger.isEnabledFor(level)
+
+    def attend(self, listeners: List[Listener]) -> None:
+        """Join the listeners of a client while somebody reads the log. Asked before each attempt, for many a program
+        sets logging up late.
+        """
+        if self.wanted() != (self in listeners):
+            with self._lock:  # looked at again: another thread may have been faster
+                if self in listeners:
+                    listeners.remove(self)
+                elif self.wanted():
+                    listeners.append(self)
 
     def __call__(self, event: WireEvent) -> None:
         if isinstance(event, Sending):
@@ -252,8 +263,12 @@ class _Attempt:
         return round((at_s - self._sent_s) * 1000)
 
 
-def own_log() -> LogListener:
-    """The listener of a client that is being made. Reads RAWCHAT_LOG, and sets the logger up where that says so."""
+def own_log(listeners: Iterable[Listener]) -> Optional[LogListener]:
+    """The listener of a client that is being made; None where it was given one. Reads RAWCHAT_LOG, and sets the logger
+    up where that says so.
+    """
+    if any(isinstance(one, LogListener) for one in listeners):
+        return None
     word = from_environment(VARIABLE)
     if word is None:
         return LogListener()

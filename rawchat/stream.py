@@ -24,12 +24,13 @@ from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
 from .protocol.wire import Chunked
-from .sender import Bill, Sender
+from .sender import Sender
 from .transport.base import Response
 
 # After [DONE] only the end of the HTTP framing is still to come. A server that keeps it back for longer loses the
 # connection, not the caller's time.
 DRAIN_S = 0.25
+EVENT, CHUNK, TEXT = range(3)  # the places in a Piece
 
 
 class Stream:
@@ -41,17 +42,17 @@ class Stream:
         self._sender = sender
         self._call = call
         self._handed_out = False
-        self._over = False
         self._failed = False
         self._text_only = False
         self._wake = threading.Event()
         self._started_s = time.monotonic()
         self._first_text_s: Optional[float] = None
-        self._bill = Bill(sender.cost_tracker, call)
+        self._final_reply: Optional[Reply] = None  # once it is over
+        self._bill = sender.bill(call)
         try:
             self._begin(sender.open(call))
         except BaseException:
-            self._bill.release()
+            self._settle(None)
             raise
 
     def _begin(self, response: Response) -> None:
@@ -65,51 +66,37 @@ class Stream:
 
     def __iter__(self) -> Iterator[str]:
         """The text of the first choice, piece by piece, never empty."""
-        self._look_at(text_only=True)
-        for pieces in self._batches():
-            for piece in pieces:
-                if piece[2]:
-                    if self._first_text_s is None:
-                        self._first_text_s = time.monotonic() - self._started_s
-                    self._handed_out = True
-                    yield piece[2]
+        return self._look_at(TEXT)
 
     def chunks(self) -> Iterator[Dict[str, Any]]:
         """The JSON of each chunk, as a dict."""
-        self._look_at(text_only=False)
-        for pieces in self._batches():
-            for piece in pieces:
-                if piece[1] is not None:
-                    self._handed_out = True
-                    yield piece[1]
+        return self._look_at(CHUNK)
 
     def events(self) -> Iterator[Event]:
         """Each SSE event, with those that are no chunk: pings, `[DONE]`, and whatever else a server sends."""
-        self._look_at(text_only=True)
-        for pieces in self._batches():
-            for piece in pieces:
-                if piece[0] is not None:
-                    self._handed_out = True
-                    yield piece[0]
+        return self._look_at(EVENT)
 
     def read(self) -> Reply:
         """Read to the end and give the whole reply."""
-        self._look_at(text_only=True)
-        for _ in self._batches():
+        for _ in self._batches(TEXT):
             pass
         return self.reply
 
-    def _look_at(self, *, text_only: bool) -> None:
-        self._text_only = self._reader.text_only = text_only
+    def _look_at(self, what: int) -> Iterator[Any]:
+        for pieces in self._batches(what):
+            for piece in pieces:
+                if piece[what]:
+                    if self._first_text_s is None and what == TEXT:
+                        self._first_text_s = time.monotonic() - self._started_s
+                    self._handed_out = True
+                    yield piece[what]
 
     # What is known of it, at any time.
 
     @property
     def reply(self) -> Reply:
         """What has arrived so far; `reply.complete` says whether that is all of it."""
-        if self._over:
-            return self._final_reply
-        return self._current_reply()
+        return self._current_reply() if self._final_reply is None else self._final_reply
 
     @property
     def text(self) -> str:
@@ -121,7 +108,7 @@ class Stream:
         return self._call.attempt
 
     def __repr__(self) -> str:
-        state = "cancelled" if self.cancelled else "over" if self._over else "open"
+        state = "cancelled" if self.cancelled else "open" if self._final_reply is None else "over"
         return f"Stream({self._call.model!r}, {state}, {len(self._reader.assembler.text)} characters)"
 
     # Ends.
@@ -134,27 +121,23 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the connection. A stream that was not read to its end is paid for as far as it is known."""
-        if not self._over:
-            self._end()
+        if self._final_reply is not None:
+            return
+        reply = self._final_reply = self._current_reply()
+        self._response.close()
+        self._settle(reply if reply.get("choices") else None)  # nothing arrived, nothing is to be paid
+        if not self._failed:
+            self._sender.tell_done(self._call, reply)
+
+    def _settle(self, reply: Optional[Reply]) -> None:
+        if self._bill is not None:
+            self._bill.close(reply, broken=self._failed)
 
     def cancel(self) -> None:
         """End the transfer now, from any thread. The loop that reads ends quietly; `reply` holds what had arrived."""
         self.cancelled = True
         self._wake.set()
         self._response.cancel()
-
-    def _end(self) -> None:
-        self._over = True
-        self._response.close()
-        reply = self._current_reply()
-        self._final_reply = reply
-        try:
-            if reply.get("choices"):  # else nothing arrived, and nothing is to be paid
-                (self._bill.settle_broken if self._failed else self._bill.settle)(reply)
-        finally:
-            self._bill.release()
-        if not self._failed:
-            self._sender.emit_done(self._call, reply)
 
     def _current_reply(self) -> Reply:
         reply = self._reader.reply()
@@ -164,9 +147,10 @@ class Stream:
 
     # Reading.
 
-    def _batches(self) -> Iterator[List[Piece]]:
+    def _batches(self, what: int) -> Iterator[List[Piece]]:
         """The pieces that each read completes. Ends the stream when it is over, whichever way that happens."""
-        if self._over:
+        self._text_only = self._reader.text_only = what != CHUNK
+        if self._final_reply is not None:
             return
         try:
             while not self.cancelled:
@@ -185,10 +169,7 @@ class Stream:
         if error.reply is None:
             error.reply = self._current_reply()
         self._failed = True
-        if self._handed_out:
-            self._sender.emit_failed(self._call, error, final=True)
-            raise error
-        self._sender.again_or_raise(self._call, error, wake=self._wake)
+        self._sender.again_or_raise(self._call, error, self._wake, last=self._handed_out)
         if not self.cancelled:
             self._begin(self._sender.open(self._call))
         self._failed = False
@@ -218,5 +199,5 @@ class Stream:
                 raise
             raise sharper from error
         if data and self._sender.listeners:
-            self._sender.emit(Chunked(time.monotonic(), self._call.number, self._call.attempt, data))
+            self._sender.tell(Chunked, self._call, data)
         return data

@@ -52,12 +52,16 @@ def _read(root: Path, module: str, changed_ns: int, size_bytes: int) -> List[Imp
 
 
 def left_out(root: Path, modules: Iterable[str]) -> Dict[str, str]:
-    """Module that a copy of `modules` lacks -> the feature that brings it, the smallest if there are several."""
+    """Module that a copy of `modules` lacks -> its feature, or else the smallest of those that bring it along."""
     there = set(modules)
     brought = {feature.name: set(closure(root, [feature.name])) for feature in OPTIONAL}
     by_size = sorted(brought, key=lambda name: len(brought[name]))
+    owner = {module: feature.name for feature in reversed(OPTIONAL) for module in feature.modules}
     missing = [module for module in order() if module not in there]
-    return {module: next((name for name in by_size if module in brought[name]), ALL) for module in missing}
+    return {
+        module: owner.get(module) or next((name for name in by_size if module in brought[name]), ALL)
+        for module in missing
+    }
 
 
 def data_files(root: Path, modules: Iterable[str]) -> List[str]:

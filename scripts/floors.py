@@ -80,6 +80,7 @@ FLOORS = (
             "protocol/parse.py",
             "protocol/embedding.py",
             "protocol/similarity.py",
+            "protocol/refusals.py",
             "protocol/call.py",
             "protocol/progress.py",
         ),
@@ -112,6 +113,7 @@ FLOORS = (
             "log.py",
             "azure.py",
             "exact.py",
+            "bill.py",
             "sender.py",
             "embedding_plan.py",
             "stream.py",
@@ -265,10 +267,9 @@ def _all_of(name: str) -> Tuple[str, ...]:
     return next(floor.modules for floor in FLOORS if floor.name == name)
 
 
-# All that is no part of the core: a client that chats, streams, sends, retries, explains errors and says what a call
-# cost. The core reaches these modules by imports inside functions alone: those of a method through
-# protocol/optional.py, which names the feature that is missing; for the others (hints, inside, cures, log ...) it
-# does without.
+# All that is no part of the core: a client that chats, streams, sends, retries and explains errors. The core reaches
+# these modules by imports inside functions alone: those of a method through protocol/optional.py, which names the
+# feature that is missing; for the others (hints, inside, cures, log, cost ...) it does without.
 OPTIONAL = (
     Feature(
         "requests",
@@ -293,7 +294,12 @@ OPTIONAL = (
         "waits that a server states otherwise than in seconds in Retry-After, and rate_limits()",
         ("protocol/durations.py", "protocol/rate_limits.py"),
     ),
-    Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
+    Feature("dialects", "what servers other than OpenAI's say in another way", ("protocol/refusals.py",)),
+    Feature(
+        "cost",
+        "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
+        ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+    ),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),
     Feature("query", "query= and extra_query=; without it, a query in base_url", ("protocol/query.py",)),
     Feature("azure", "Client.azure, for deployment URLs", ("azure.py", "protocol/query.py")),

@@ -1,13 +1,11 @@
 """Call and Limits: how long each step may take, and whether another attempt follows. No clock, no dice, no socket."""
 
-import json
-
 import pytest
 
 from . import module, rawchat
 
 call_module = module("protocol.call")
-errors = module("protocol.errors")
+cost = module("protocol.cost")
 status = module("protocol.status")
 wire = module("protocol.wire")
 
@@ -49,7 +47,7 @@ def status_error(call, status, body=b"", **headers):
 
 
 def after(call, error, *, now_s=100.0, dice=0.0):
-    return call.after(error, now_s=now_s, unix_s=1_700_000_000.0, dice=dice)
+    return call.after(error, now_s=now_s, dice=dice)
 
 
 # Limits --------------------------------------------------------------------------------------------------------------
@@ -74,12 +72,12 @@ def test_time_left_counts_down_and_ends_with_an_error():
     """DeadlineExceeded names the deadline that was set, not the moment."""
     within = limits(deadline_s=2.5)
 
-    assert within.left_s(100.0) == 2.5
-    assert within.left_s(102.0) == 0.5
-    assert limits().left_s(1e9) is None
+    assert within.bounded(None, 100.0) == within.left_s(100.0) == 2.5
+    assert within.bounded(None, 102.0) == within.left_s(102.0) == 0.5
+    assert limits().bounded(None, 1e9) is None and limits().left_s(1e9) == float("inf")
     for now_s in (102.5, 200.0):
         with pytest.raises(rawchat.DeadlineExceeded, match=r"deadline of 2\.5 s"):
-            within.left_s(now_s)
+            within.bounded(None, now_s)
 
 
 def test_a_timeout_at_the_deadline_is_told_as_such():
@@ -134,7 +132,7 @@ def test_choices_and_tokens_asked_for(parameters, choices, tokens):
     """What a stream waits for, and what a budget keeps back."""
     call = make_call({**CHAT, **parameters})
 
-    assert (call.choices, call.most_output_tokens()) == (choices, tokens)
+    assert (call.choices, cost.most_output_tokens(call.payload, call.choices)) == (choices, tokens)
 
 
 def test_a_call_without_a_payload_has_no_model_and_no_body():
@@ -220,7 +218,7 @@ def test_stream_options_of_ours_are_dropped_once():
     wait = after(call, status_error(call, 400, REFUSAL))
 
     assert wait.seconds == 0.0 and "stream_options" in wait.why
-    assert call.usage_refused and b"stream_options" not in call.body and b'"stream":true' in call.body
+    assert call.refused == {"stream_options"} and b"stream_options" not in call.body and b'"stream":true' in call.body
     call.next_request()
     assert after(call, status_error(call, 503)).seconds == 0.5  # the one retry is still there
     call.next_request()
@@ -232,7 +230,7 @@ def test_stream_options_of_the_callers_stay():
     call = make_call(STREAM)
 
     assert after(call, status_error(call, 400, REFUSAL)) is None
-    assert not call.usage_refused and b"stream_options" in call.body
+    assert not call.refused and b"stream_options" in call.body
 
 
 def test_stream_options_are_dropped_where_no_retry_is_wanted():
@@ -268,11 +266,10 @@ def test_a_key_that_the_server_quotes_is_taken_out():
 
 def test_an_error_inside_an_answer_knows_its_head():
     """A body that breaks off belongs to an answer with a status and a request id; what is known already stays."""
-    call = make_call()
     broken = rawchat.APIConnectionError("broke off")
-    call.struck_inside(broken, head(200, x_request_id="req_2"))
+    status.tell_head(broken, 200, head(200, x_request_id="req_2").headers)
     known = rawchat.APIConnectionError("broke off", status=500, request_id="req_1")
-    call.struck_inside(known, head(200, x_request_id="req_2"))
+    status.tell_head(known, 200, head(200, x_request_id="req_2").headers)
 
     assert (broken.status, broken.request_id, broken.headers["x-request-id"]) == (200, "req_2", "req_2")
     assert (known.status, known.request_id) == (500, "req_1")
@@ -304,52 +301,3 @@ def test_a_whole_answer_is_a_reply_of_its_attempt():
     reply = make_call(attempts=2).read_whole(head(200, x_request_id="req_1"), GOOD, "choices")
 
     assert (reply.text, reply.attempts, reply.request_id) == ("Hi", 2, "req_1")
-
-
-# ---- options that a server refuses
-
-REFUSALS = [
-    ("OpenAI's manner, by param", 400, {"error": {"message": "Not allowed", "param": "stream_options"}}, True),
-    ("by message", 400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}, True),
-    ("by the option inside", 400, {"error": {"message": "unknown field include_usage"}}, True),
-    ("by the path to the option inside", 400, {"error": {"message": "bad", "param": "stream_options.include_usage"}}, True),
-    ("Mistral, by the place of the extra input", 422, {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}}, True),
-    ("FastAPI, extra fields", 422, {"detail": [{"loc": ["body", "stream_options"], "msg": "extra fields not permitted", "type": "value_error.extra"}]}, True),
-    ("FastAPI, second of two", 422, {"detail": [{"loc": ["body", "n"], "msg": "too large"}, {"loc": ["body", "stream_options"], "msg": "extra fields not permitted"}]}, True),
-    ("a server that calls it 501", 501, {"error": {"message": "stream_options is not implemented"}}, True),
-    ("a server that calls it 500", 500, {"error": {"message": "unexpected keyword argument 'stream_options'"}}, True),
-    ("another extra input", 422, {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, False),
-    ("another 400", 400, {"error": {"message": "messages: empty", "param": "messages"}}, False),
-    ("another status that names it", 429, {"error": {"message": "stream_options"}}, False),
-    ("a word that only contains it", 400, {"error": {"message": "my_stream_options_x is odd"}}, False),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name, number, body, expected", REFUSALS, ids=[row[0] for row in REFUSALS])
-def test_a_refusal_of_stream_options_is_recognised(name, number, body, expected):
-    """From the verdict and from the error alike; another complaint is none."""
-    verdict = status.classify(number, {}, json.dumps(body).encode())
-    assert call_module.refuses_option(verdict, "stream_options") is expected
-    assert call_module.refuses_option(status.error_from(verdict), "stream_options") is expected
-
-
-def test_a_connection_error_refuses_nothing():
-    """An error without a status or a param is looked at without complaint."""
-    assert call_module.refuses_option(errors.APIConnectionError("stream_options"), "stream_options") is False
-
-
-ENCODING_REFUSALS = [
-    ("pydantic's, by place", 422, {"detail": [{"loc": ["body", "encoding_format"], "msg": "Input should be 'float'"}]}, True),
-    ("serde's, by value", 422, {"error": {"message": "unknown variant `base64`, expected `float`"}}, True),
-    ("in words", 400, {"error": {"message": "This encoding format is not supported."}}, True),
-    ("by param", 400, {"error": {"message": "bad value", "param": "encoding_format"}}, True),
-    ("another complaint", 400, {"error": {"message": "This model has no dimensions", "param": "dimensions"}}, False),
-    ("another status", 429, {"error": {"message": "encoding_format"}}, False),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name, number, body, expected", ENCODING_REFUSALS, ids=[row[0] for row in ENCODING_REFUSALS])
-def test_a_refusal_of_base64_is_recognised(name, number, body, expected):
-    """Embeddings are asked for in base64; who cannot do that says so in one of these ways."""
-    verdict = status.classify(number, {}, json.dumps(body).encode())
-    assert call_module.refuses_option(verdict, "encoding_format") is expected

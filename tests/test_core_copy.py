@@ -64,9 +64,16 @@ def core(tmp_path_factory):
 
 RULE = "a name must be a token, a value one line of Latin-1 text, a key such a text and no more"
 PROGRAMS = [
-    ("chat, usage and cost", """
+    ("chat and usage, and no cost", """
 r = client(DOCUMENT).chat("Hi")
-tell(r.text, r.usage.total_tokens, r.cost)""", ["Hello!", 1500, 0.00045]),
+tell(r.text, r.usage.total_tokens, r.cost)""", ["Hello!", 1500, None]),
+    ("a stream, and no cost", """
+s = client(["Hel", "lo", {**DOCUMENT, "choices": []}, "[DONE]"]).stream("Hi")
+tell(s.read().text, s.reply.usage.total_tokens, s.reply.cost)""", ["Hello", 1500, None]),
+    ("a server that refuses an option of ours: its refusal is the caller's", """
+c = client(reply(status=400, body={"error": {"message": "no such field", "param": "stream_options"}}))
+e = error_of(lambda: c.stream("Hi"))
+tell(type(e).__name__, e.param, len(c.transport.requests))""", ["BadRequestError", "stream_options", 1]),
     ("stream", """
 s = client(["Hel", "lo", "[DONE]"]).stream("Hi")
 tell(list(s), s.reply.text, s.reply.complete)""", [["Hel", "lo"], "Hello", True]),
@@ -121,7 +128,7 @@ tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without s
 
 @pytest.mark.parametrize("program, expected", [row[1:] for row in PROGRAMS], ids=[row[0] for row in PROGRAMS])
 def test_the_core_works_alone(core, program, expected):
-    """Chats, streams, tries again, explains, and says what a call cost."""
+    """Chats, streams, tries again and explains."""
     assert core(program) == expected
 
 
@@ -132,6 +139,7 @@ LEFT_OUT = [
     ("pyodide", 'chat.Client("sk-test-0123456789", transport="pyodide")'),
     ("query", 'client().chat("Hi", extra_query={"a": 1})'),
     ("query", 'chat.Client("sk-1", query={"a": 1}, transport=MemoryTransport([])).chat("Hi")'),
+    ("cost", "client(cost_tracker=object())"),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
 ]
 
@@ -175,6 +183,22 @@ def test_each_feature_can_be_imported_alone(tmp_path, feature):
         path[:-3].replace("/", ".").replace(".__init__", "") for path in modules if not path.endswith("__main__.py")
     ]
     assert run(f"import importlib\nfor name in {names!r}: importlib.import_module('{NAME}.' + name)\ntell()") == []
+
+
+def test_a_copy_with_cost_says_what_a_call_cost(tmp_path):
+    """And one that was made for embeddings, which bring the prices along, does not."""
+    program = 'tell(client(DOCUMENT).chat("Hi").cost)'
+    assert copy_of(tmp_path / "with", "memory", "cost")(program) == [0.00045]
+    assert copy_of(tmp_path / "without", "memory", "embed")(program) == [None]
+
+
+def test_a_copy_with_dialects_asks_again(tmp_path):
+    """Without the option that the server refused."""
+    run = copy_of(tmp_path, "memory", "dialects")
+    program = """
+c = client(reply(status=400, body={"error": {"message": "no such field", "param": "stream_options"}}), ["Hi", "[DONE]"])
+tell(list(c.stream("Hi")), "stream_options" in c.transport.json(1))"""
+    assert run(program) == [["Hi"], False]
 
 
 def test_every_module_has_its_place():

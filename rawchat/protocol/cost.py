@@ -401,6 +401,20 @@ def warn_unknown(text: str, stacklevel: int) -> None:
     warnings.warn(text, UnknownPriceWarning, stacklevel=stacklevel)
 
 
+# What is kept back for an answer whose length nobody limited. The models' own limits (16,000 to 128,000 tokens) would
+# make every small budget refuse every call.
+TYPICAL_OUTPUT_TOKENS = 1024
+
+
+def most_output_tokens(payload: Mapping[str, Any], choices: int) -> int:
+    """Tokens the answers may have in all: the limit that was sent, or a typical length, for each choice."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        limit = payload.get(name)
+        if isinstance(limit, int) and limit > 0:
+            return limit * choices
+    return TYPICAL_OUTPUT_TOKENS * choices
+
+
 def rough_tokens(payload_bytes: int) -> int:
     """A cheap guess at the prompt tokens in so many bytes of text: a third, rounded up. To reserve by, not to bill by.
 

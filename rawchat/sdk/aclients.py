@@ -120,7 +120,7 @@ async def _downloaded(client: AsyncClient, task: Task, recorder: Recorder) -> An
         while True:
             response = await sender.open(call)
             try:
-                await sender._read(call, response)  # the recorder hears it
+                await sender.read(call, response)  # the recorder hears it
                 return task.read(heard(recorder))
             except APIConnectionError as error:
                 await sender.again_or_raise(call, error)

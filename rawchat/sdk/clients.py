@@ -115,7 +115,7 @@ def _downloaded(client: Client, task: Task, recorder: Recorder) -> Any:
     while True:
         response = sender.open(call)
         try:
-            sender._read(call, response)  # the recorder hears it
+            sender.read(call, response)  # the recorder hears it
             return task.read(heard(recorder))
         except APIConnectionError as error:
             sender.again_or_raise(call, error)

@@ -52,8 +52,11 @@ class AsyncPyodideTransport(AsyncTransport):
     name = "pyodide"
 
     def __init__(self) -> None:
-        import js  # type: ignore[import-not-found]
-        from pyodide import ffi  # type: ignore[import-not-found]
+        try:
+            import js  # type: ignore[import-not-found]
+            from pyodide import ffi  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError(f'transport="pyodide" is for Python in a browser or in Node: {error}') from error
 
         self._js = js
         self._ffi = ffi
