@@ -20,7 +20,7 @@ from .protocol.optional import optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.status import tell_head
-from .protocol.wire import Chunked, Listener, Received
+from .protocol.wire import Chunked, Done, Listener, Received
 from .sender import Teller
 from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
@@ -65,7 +65,7 @@ class AsyncSender(Teller):
             finally:
                 if bill is not None:
                     bill.close(reply)
-        self.tell_done(call, reply)
+        self.tell(Done, call, reply, reply.cost, reply.complete)
         return reply
 
     async def _attempt(self, call: Call, required: str) -> Reply:

@@ -23,7 +23,7 @@ from .protocol.errors import APIConnectionError, APIError
 from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
-from .protocol.wire import Chunked
+from .protocol.wire import Chunked, Done
 from .stream import DRAIN_S
 from .transport.async_base import AsyncResponse
 
@@ -189,7 +189,7 @@ class AsyncStream:
             reply = self._final_reply = self._current_reply()
         self._let_go(reply)
         if reply is not None and call is not None and not self._failed:
-            self._sender.tell_done(call, reply)
+            self._sender.tell(Done, call, reply, reply.cost, reply.complete)
 
     def _let_go(self, reply: Optional[Reply] = None) -> None:
         """Free the connection and the place, and settle the bill: by the reply, where anything arrived."""

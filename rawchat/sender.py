@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """What the sync and the async loop share: the story for the listeners, the bill, the word on trying again."""
+    """What the sync and the async loop share."""
 
     def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
-        self.listeners = list(listeners)  # and the log, while somebody reads it
+        self.listeners = list(listeners)  # those that were given, and the log while somebody reads it
         self._log: Optional[LogListener] = None
         with suppress(ImportError):  # a copy made without a log
             from .log import own_log
@@ -58,12 +58,11 @@ class Teller:
 
     @property
     def given(self) -> Tuple[Listener, ...]:
-        """The client's own listeners."""
         return tuple(one for one in self.listeners if one is not self._log)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener, from the next event on. The function given back takes it away again; twice does no harm."""
-        self.listeners.append(listener)  # append and remove are single steps, which threads cannot come between
+        """Add a listener; the function given back takes it away again, once."""
+        self.listeners.append(listener)  # a single step, as remove is: threads need no lock
         due = [listener]
 
         def remove() -> None:
@@ -73,17 +72,13 @@ class Teller:
         return remove
 
     def tell(self, kind: Callable[..., WireEvent], call: Call, *facts: Any) -> None:
-        """Give the listeners an event of the call."""
         if self.listeners:
             event = kind(time.monotonic(), call.number, call.attempt, *facts)
             for listener in tuple(self.listeners):
                 listener(event)
 
-    def tell_done(self, call: Call, reply: Reply) -> None:
-        self.tell(Done, call, reply, reply.cost, reply.complete)
-
     def bill(self, call: Call) -> Optional[Bill]:
-        """The bill of a call, which may be too much for a budget; None in a copy made without `cost`."""
+        """Raises BudgetExceeded or UnknownPrice; None in a copy made without `cost`."""
         return None if self._bill_class is None else self._bill_class(self.cost_tracker, call)
 
     def next_request(self, call: Call, transport: str) -> Request:
@@ -94,9 +89,7 @@ class Teller:
         return request
 
     def next_wait(self, call: Call, error: APIError, *, last: bool) -> Wait:
-        """The wait before the next attempt; raises `error` where none is due, or this was to be the last."""
-        # A throw of the dice without `random`, whose import costs more than a whole call.
-        dice = int.from_bytes(os.urandom(4), "big") / 2**32
+        dice = int.from_bytes(os.urandom(4), "big") / 2**32  # the import of `random` costs more than a whole call
         call.complete(error)
         wait = None if last else call.after(error, now_s=time.monotonic(), dice=dice)
         if "stream_options" in call.refused:
@@ -109,7 +102,7 @@ class Teller:
 
 
 class Sender(Teller):
-    """A transport with its listeners and its tracker: all that driving a call needs. Safe to share between threads."""
+    """All that driving a call needs. Safe to share between threads."""
 
     def __init__(
         self, transport: Transport, listeners: Iterable[Listener] = (), cost_tracker: Optional[CostTracker] = None
@@ -131,7 +124,7 @@ class Sender(Teller):
         finally:
             if bill is not None:
                 bill.close(reply)
-        self.tell_done(call, reply)
+        self.tell(Done, call, reply, reply.cost, reply.complete)
         return reply
 
     def _attempt(self, call: Call, required: str) -> Reply:
@@ -142,7 +135,7 @@ class Sender(Teller):
             response.close()
 
     def open(self, call: Call) -> Response:
-        """Send until an answer with a good status is there; the body is the caller's to read."""
+        """Send until there is an answer with a good status; its body is the caller's to read."""
         while True:
             try:
                 return self._send(call)
@@ -150,7 +143,7 @@ class Sender(Teller):
                 self.again_or_raise(call, error)
 
     def _send(self, call: Call) -> Response:
-        """One attempt up to the head of a success. Any other status becomes its error, the body read for it."""
+        """One attempt up to the head of a success; any other status is raised as its error."""
         connect_s, read_s = call.timeouts(time.monotonic())
         request = self.next_request(call, self.transport.name)
         try:
@@ -181,7 +174,7 @@ class Sender(Teller):
                 pieces.append(piece)
                 self.tell(Chunked, call, piece)
         except APIConnectionError as error:
-            # An error's status decides; a body that breaks off must hide neither it nor what had been said by then.
+            # A break in an error's body must hide neither its status nor what had been said by then.
             if 200 <= head.status < 300:
                 sharper = limits.sharpen(error, time.monotonic())
                 tell_head(sharper, head.status, head.headers)
@@ -191,17 +184,15 @@ class Sender(Teller):
     def again_or_raise(
         self, call: Call, error: APIError, wake: Optional[threading.Event] = None, *, last: bool = False
     ) -> None:
-        """Wait for the next attempt, or raise `error` where none is due. `wake` ends the wait early."""
+        """Wait for the next attempt, or raise `error`. `wake` ends the wait."""
         wait = self.next_wait(call, error, last=last)
         if wait.seconds > 0:
             self.transport.sleep(wait.seconds, wake)
 
 
 def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, bool]:
-    """(the door, whether it is ours to close). None: `requests` where it is installed, else the standard library's; in
-    a browser, `fetch`.
-
-    Raises PayloadError for a door that cannot be had here, and for what is no door.
+    """(the door, whether it is ours to close). None: `requests` if it is installed, else the standard library's; in a
+    browser, `fetch`. Raises PayloadError for what is no door, or none that can be had here.
     """
     if isinstance(transport, Transport):
         return transport, False
@@ -211,7 +202,8 @@ def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, b
     try:
         return _door(transport or ("pyodide" if sys.platform == "emscripten" else "requests")), True
     except ImportError as error:
-        if transport is None and _lacks_requests(error):
+        # Only where there is none: one that is there and broken is for its owner to know of.
+        if transport is None and "requests" in (error.name, getattr(error, "feature", "")):
             return _door("stdlib"), True
         if isinstance(error, NotInThisCopy):
             raise
@@ -230,11 +222,3 @@ def _door(name: str) -> Transport:
     from .transport.stdlib_transport import StdlibTransport
 
     return StdlibTransport()
-
-
-def _lacks_requests(error: ImportError) -> bool:
-    """Whether there is none. One that is there and broken is for its owner to know of."""
-    if isinstance(error, NotInThisCopy):
-        return error.feature == "requests"
-    cause = error.__cause__
-    return isinstance(cause, ModuleNotFoundError) and cause.name == "requests"

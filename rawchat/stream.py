@@ -5,10 +5,9 @@
             print(text, end="", flush=True)
     stream.reply                                # assembled; the same shape as chat()'s
 
-Three ways to look at it, one at a time: the text (iterate), `.chunks()` (the JSON of each event) and `.events()` (the
-SSE events, pings included). Leaving the loop or the `with` early closes the connection. While nothing has been handed
-out, an answer that breaks is asked for again as the retries allow; afterwards it is an error whose `.reply` holds
-what arrived.
+One look at a time: at the text (iterate), at `.chunks()` (the JSON of each event) or `.events()` (the SSE events).
+Leaving the loop or the `with` early closes the connection. An answer that breaks is asked for again while nothing was
+handed out; afterwards it is an error whose `.reply` holds what arrived.
 """
 
 from __future__ import annotations
@@ -23,12 +22,11 @@ from .protocol.errors import APIConnectionError, APIError
 from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
-from .protocol.wire import Chunked
+from .protocol.wire import Chunked, Done
 from .sender import Sender
 from .transport.base import Response
 
-# After [DONE] only the end of the HTTP framing is still to come. A server that keeps it back for longer loses the
-# connection, not the caller's time.
+# For the end of the HTTP framing after [DONE]. A server that is slower loses the connection, not the caller's time.
 DRAIN_S = 0.25
 EVENT, CHUNK, TEXT = range(3)  # the places in a Piece
 
@@ -56,13 +54,10 @@ class Stream:
             raise
 
     def _begin(self, response: Response) -> None:
-        """Start reading the answer of an attempt."""
         self._response = response
         self._progress = StreamProgress(self._call, response.head)
         self._reader = self._progress.reader
         self._reader.text_only = self._text_only
-
-    # The three ways to look at it.
 
     def __iter__(self) -> Iterator[str]:
         """The text of the first choice, piece by piece, never empty."""
@@ -91,8 +86,6 @@ class Stream:
                     self._handed_out = True
                     yield piece[what]
 
-    # What is known of it, at any time.
-
     @property
     def reply(self) -> Reply:
         """What has arrived so far; `reply.complete` says whether that is all of it."""
@@ -100,7 +93,6 @@ class Stream:
 
     @property
     def text(self) -> str:
-        """The text of the first choice so far."""
         return self.reply.text
 
     @property
@@ -111,8 +103,6 @@ class Stream:
         state = "cancelled" if self.cancelled else "open" if self._final_reply is None else "over"
         return f"Stream({self._call.model!r}, {state}, {len(self._reader.assembler.text)} characters)"
 
-    # Ends.
-
     def __enter__(self) -> Stream:
         return self
 
@@ -120,21 +110,21 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection. A stream that was not read to its end is paid for as far as it is known."""
+        """Let go of the connection. What was not read to its end is paid for as far as it is known."""
         if self._final_reply is not None:
             return
         reply = self._final_reply = self._current_reply()
         self._response.close()
         self._settle(reply if reply.get("choices") else None)  # nothing arrived, nothing is to be paid
         if not self._failed:
-            self._sender.tell_done(self._call, reply)
+            self._sender.tell(Done, self._call, reply, reply.cost, reply.complete)
 
     def _settle(self, reply: Optional[Reply]) -> None:
         if self._bill is not None:
             self._bill.close(reply, broken=self._failed)
 
     def cancel(self) -> None:
-        """End the transfer now, from any thread. The loop that reads ends quietly; `reply` holds what had arrived."""
+        """End the transfer now, from any thread. The loop that reads it ends quietly."""
         self.cancelled = True
         self._wake.set()
         self._response.cancel()
@@ -145,10 +135,8 @@ class Stream:
         reply.first_text_s = self._first_text_s
         return reply
 
-    # Reading.
-
     def _batches(self, what: int) -> Iterator[List[Piece]]:
-        """The pieces that each read completes. Ends the stream when it is over, whichever way that happens."""
+        """The pieces that each read completes. Closes the stream in the end, whichever way that comes."""
         self._text_only = self._reader.text_only = what != CHUNK
         if self._final_reply is not None:
             return
@@ -177,9 +165,7 @@ class Stream:
     def _read_attempt(self) -> Iterator[List[Piece]]:
         progress, reader = self._progress, self._reader
         while not progress.over:
-            pieces = progress.take(self._read_some(progress), time.monotonic())
-            if pieces:
-                yield pieces
+            yield progress.take(self._read_some(progress), time.monotonic())
             if reader.error is not None:
                 raise reader.error
         if reader.done:

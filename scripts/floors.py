@@ -81,6 +81,7 @@ FLOORS = (
             "protocol/embedding.py",
             "protocol/similarity.py",
             "protocol/refusals.py",
+            "protocol/last_word.py",
             "protocol/call.py",
             "protocol/progress.py",
         ),
@@ -282,6 +283,10 @@ OPTIONAL = (
         "dialects",
         "what servers other than OpenAI's say in another way",
         ("protocol/chunk_dialects.py",),
+    Feature(
+        "hints",
+        "errors say the cure of a mistake that is recognised, and why there was no further attempt",
+        ("protocol/hints.py", "protocol/last_word.py"),
     ),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(

@@ -88,6 +88,10 @@ tell(c.chat("Hi").attempts, c.transport.sleeps[0] <= 0.5)""", [2, True]),
     ("an error, without a hint", """
 e = error_of(lambda: client(reply(status=401, body={"error": {"message": "Incorrect API key"}})).chat("Hi"))
 tell(type(e).__name__, str(e), e.hint)""", ["AuthenticationError", "401 Unauthorized: Incorrect API key", ""]),
+    ("a wait that is too long, without the reason why it was not taken", """
+c = client(reply(status=429, headers={"Retry-After": "86400"}))
+e = error_of(lambda: c.chat("Hi"))
+tell(type(e).__name__, e.retry_after_s, e.hint, c.transport.sleeps)""", ["RateLimitError", 86400.0, "", []]),
     ("an error inside a stream", """
 s = client(["Hel", {"error": {"message": "no", "code": 529}}], max_retries=0).stream("Hi")
 e = error_of(lambda: list(s))

@@ -4,12 +4,12 @@
     attempt 2   400 about stream_options   -> Wait(0.0, "... without"), where that option was our idea
     attempt 3   200                        -> done
 
-One object a call, driven by the sync and the async loop alike. Clock and dice are arguments: `now_s` is monotonic,
-`unix_s` is wall time. Pure.
+Driven by the sync and the async loop alike. `now_s` is monotonic, `unix_s` wall time. Pure.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .answer import read_answer
@@ -17,7 +17,7 @@ from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExcee
 from .payload import encode_payload
 from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
-from .retry import RetryPolicy, Wait, next_wait, status_error, why_not
+from .retry import RetryPolicy, Wait, next_wait, status_error
 from .wire import HeaderPairs, Request, ResponseHead
 
 TIMER_SLACK_S = 0.001  # timers are a little early at times
@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     started_s: float  # when the call began
 
     def bounded(self, limit_s: Optional[float], now_s: float) -> Optional[float]:
-        """`limit_s`, or what is left until the deadline where that is less. Raises DeadlineExceeded once it passed."""
+        """`limit_s`, or what is left until the deadline where that is less. Raises DeadlineExceeded."""
         if self.deadline_s is None:
             return limit_s
         left_s = self.left_s(now_s)
@@ -110,14 +110,20 @@ class Call:
         return Request(self.method, self.url, self._headers, self.body)
 
     def timeouts(self, now_s: float) -> Tuple[Optional[float], Optional[float]]:
-        """(connect, read) for an attempt that starts now. Raises DeadlineExceeded when no time is left."""
+        """(connect, read) for an attempt that starts now. Raises DeadlineExceeded."""
         limits = self.limits
         return limits.bounded(limits.connect_s, now_s), limits.bounded(limits.read_s, now_s)
 
     def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
-        """See `retry.status_error`."""
-        facts: Dict[str, Any] = {"attempts": self.attempt, "url": self.url, "secrets": self._secrets()}
-        return status_error(head.status, head.headers, body, unix_s=unix_s, **facts)
+        return status_error(
+            head.status,
+            head.headers,
+            body,
+            unix_s=unix_s,
+            attempts=self.attempt,
+            url=self.url,
+            secrets=self._secrets(),
+        )
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         """The reply in a whole body, or the error that it is (see `answer.read_answer`)."""
@@ -133,24 +139,18 @@ class Call:
             raise
 
     def after(self, error: APIError, *, now_s: float, dice: float) -> Optional[Wait]:
-        """The wait before another attempt, or None: then `error` is the caller's, and says why it is the last.
-
-        `dice` is in [0, 1).
-        """
+        """The wait before another attempt; None: `error` is the caller's. `dice` is in [0, 1)."""
         otherwise = self._ask_otherwise(error)
-        if otherwise:
-            return Wait(0.0, otherwise)
+        if otherwise is not None:
+            return otherwise
         taken = self.attempt - 1 - self._free_attempts
         wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
-        if wait is None:
-            note = why_not(self.policy, error)
-        elif wait.seconds < self.limits.left_s(now_s):
+        if wait is not None and wait.seconds < self.limits.left_s(now_s):
             return wait
-        else:
-            deadline = f"the deadline of {self.limits.deadline_s:g} s"
-            note = f"not tried again: waiting {wait.seconds:.3g} s would pass {deadline}"
-        if note and note not in error.hint:
-            error.hint = f"{error.hint}; {note}" if error.hint else note
+        with suppress(ImportError):  # a copy made without hints
+            from .last_word import tell_why
+
+            tell_why(error, self.policy, wait, self.limits.deadline_s)
         return None
 
     def complete(self, error: APIError) -> None:
@@ -166,19 +166,17 @@ class Call:
     def _secrets(self) -> List[str]:
         return secrets_of(self.url, self._headers, self.body)
 
-    def _ask_otherwise(self, error: APIError) -> str:
-        """Take back an option of ours that the server refuses, at no cost of a retry. What is done, in words, or ""."""
-        if not self.instead or self.payload is None:
-            return ""
+    def _ask_otherwise(self, error: APIError) -> Optional[Wait]:
+        """Take back an option of ours that the server refuses. That is no retry."""
         try:
             from .refusals import otherwise
         except ImportError:  # a copy made for OpenAI's server, which refuses none
-            return ""
-        changed = otherwise(error, self.payload, self.instead)
+            return None
+        changed = otherwise(error, self.payload or {}, self.instead)
         if changed is None:
-            return ""
-        self.payload = changed.payload
+            return None
+        self.payload, option, why = changed
         self.body = encode_payload(self.payload)
-        self.refused.add(changed.option)
+        self.refused.add(option)
         self._free_attempts += 1
-        return changed.why
+        return Wait(0.0, why)

@@ -267,7 +267,8 @@ def _import_requests() -> Any:
     except ImportError as error:
         raise ImportError(
             f"the requests package cannot be imported ({error}): `pip install requests` (2.25 or newer), "
-            'or give transport="stdlib", which needs nothing'
+            'or give transport="stdlib", which needs nothing',
+            name=error.name if isinstance(error, ModuleNotFoundError) else None,  # "requests", where there is none
         ) from error
     return requests
 

@@ -1,0 +1,25 @@
+"""Why an attempt that failed for a passing reason was the last: what an error says of it, in its hint.
+
+    not tried again: waiting 6 s would pass the deadline of 20 s
+    not tried again: the server asks to wait 86400 s, more than the 120 s of RetryPolicy.longest_wait_s
+
+Decides nothing. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .errors import APIError
+from .retry import RetryPolicy, Wait, why_not
+
+
+def tell_why(error: APIError, policy: RetryPolicy, wait: Optional[Wait], deadline_s: Optional[float]) -> None:
+    """Add the reason to the hint, once, where it is not the error's own. `wait` is the one that was too long for the
+    deadline; None where no other attempt was due.
+    """
+    note = why_not(policy, error)
+    if wait is not None:
+        note = f"not tried again: waiting {wait.seconds:.3g} s would pass the deadline of {deadline_s:g} s"
+    if note and note not in error.hint:
+        error.hint = f"{error.hint}; {note}" if error.hint else note
