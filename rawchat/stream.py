@@ -81,7 +81,7 @@ class Stream:
         for pieces in self._batches(what):
             for piece in pieces:
                 if piece[what]:
-                    if self._first_text_s is None and what == TEXT:
+                    if what == TEXT and self._first_text_s is None:
                         self._first_text_s = time.monotonic() - self._started_s
                     self._handed_out = True
                     yield piece[what]

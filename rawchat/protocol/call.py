@@ -35,7 +35,7 @@ class Limits(NamedTuple):
         """`limit_s`, or what is left until the deadline where that is less. Raises DeadlineExceeded."""
         if self.deadline_s is None:
             return limit_s
-        left_s = self.left_s(now_s)
+        left_s = self.started_s + self.deadline_s - now_s
         if left_s <= 0:
             raise self._exceeded()
         return left_s if limit_s is None else min(limit_s, left_s)

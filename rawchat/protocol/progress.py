@@ -47,7 +47,11 @@ class StreamProgress:
             pieces += reader.close()
         # Only a chunk, whole or in part, is life: comments and pings come from proxies that know nothing of the model.
         # The last piece settles it nearly always, and costs next to nothing to look at.
-        elif (pieces and _is_chunk(pieces[-1])) or reader.inside_answer or any(map(_is_chunk, pieces)):
+        elif (
+            (pieces and pieces[-1][1] is not None)
+            or reader.inside_answer
+            or any(piece[1] is not None for piece in pieces)
+        ):
             self._idle_until_s = _NEVER
         elif self._idle_until_s == _NEVER and self._limits.read_s is not None:
             self._idle_until_s = now_s + self._limits.read_s
@@ -64,20 +68,22 @@ class StreamProgress:
         """
         limits = self._limits
         limit_s = limits.bounded(limits.read_s, now_s)
-        if self.reader.finished:
+        finished = self.reader.finished
+        if finished:
             self._grace_until_s = min(self._grace_until_s, now_s + FINISH_GRACE_S)
-        left_s = min(self._idle_until_s, self._grace_until_s) - now_s
-        if left_s <= 0:
-            idle = self._idle_until_s <= now_s
-            error = APITimeoutError(
-                self._idle_text() if idle else "the server neither ended the stream nor said [DONE]"
-            )
-            error.phase = "body"
-            raise error
-        if left_s < (_NEVER if limit_s is None else limit_s):
-            limit_s = left_s
+        if finished or self._idle_until_s != _NEVER:
+            left_s = min(self._idle_until_s, self._grace_until_s) - now_s
+            if left_s <= 0:
+                raise self._too_quiet(now_s)
+            limit_s = left_s if limit_s is None else min(limit_s, left_s)
         self._limited = limits.deadline_s is not None or limit_s != limits.read_s
         return limit_s
+
+    def _too_quiet(self, now_s: float) -> APITimeoutError:
+        idle = self._idle_until_s <= now_s
+        error = APITimeoutError(self._idle_text() if idle else "the server neither ended the stream nor said [DONE]")
+        error.phase = "body"
+        return error
 
     def _idle_text(self) -> str:
         return f"nothing but keep-alives for {self._limits.read_s:g} s"
@@ -97,7 +103,3 @@ class StreamProgress:
         tell_head(sharper, self._head.status, self._head.headers)
         sharper.reply = reply
         return sharper
-
-
-def _is_chunk(piece: Piece) -> bool:
-    return piece[1] is not None or bool(piece[2])
