@@ -89,10 +89,7 @@ class AsyncSender(Teller):
             await self.key.ask()  # nothing is awaited between this and the request that uses it
         connect_s, read_s = call.timeouts(time.monotonic())
         request = self.next_request(call, self.transport.name)
-        try:
-            response = await self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
-        except APIConnectionError as error:
-            raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+        response = await self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
         head = response.head
         try:
             self.tell(Received, call, head)
@@ -119,9 +116,8 @@ class AsyncSender(Teller):
         except APIConnectionError as error:
             # An error's status decides; a body that breaks off must hide neither it nor what had been said by then.
             if 200 <= head.status < 300:
-                sharper = limits.sharpen(error, time.monotonic())
-                tell_head(sharper, head.status, head.headers)
-                raise sharper from error.__cause__
+                tell_head(error, head.status, head.headers)
+                raise
         return b"".join(pieces)
 
     async def again_or_raise(

@@ -90,8 +90,10 @@ class Teller:
 
     def next_wait(self, call: Call, error: APIError, *, last: bool) -> Wait:
         dice = int.from_bytes(os.urandom(4), "big") / 2**32  # the import of `random` costs more than a whole call
+        now_s = time.monotonic()
+        error = call.limits.sharpen(error, now_s)
         call.complete(error)
-        wait = None if last else call.after(error, now_s=time.monotonic(), dice=dice)
+        wait = None if last else call.after(error, now_s=now_s, dice=dice)
         if "stream_options" in call.refused:
             self.stream_options_refused = True
         self.tell(Failed, call, error, wait is None)
@@ -146,10 +148,7 @@ class Sender(Teller):
         """One attempt up to the head of a success; any other status is raised as its error."""
         connect_s, read_s = call.timeouts(time.monotonic())
         request = self.next_request(call, self.transport.name)
-        try:
-            response = self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
-        except APIConnectionError as error:
-            raise call.limits.sharpen(error, time.monotonic()) from error.__cause__
+        response = self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
         head = response.head
         try:
             self.tell(Received, call, head)
@@ -176,9 +175,8 @@ class Sender(Teller):
         except APIConnectionError as error:
             # A break in an error's body must hide neither its status nor what had been said by then.
             if 200 <= head.status < 300:
-                sharper = limits.sharpen(error, time.monotonic())
-                tell_head(sharper, head.status, head.headers)
-                raise sharper from error.__cause__
+                tell_head(error, head.status, head.headers)
+                raise
         return b"".join(pieces)
 
     def again_or_raise(

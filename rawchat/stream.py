@@ -178,12 +178,12 @@ class Stream:
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))
             data = self._response.read_some()
         except APIConnectionError as error:
-            sharper = progress.broken(error, time.monotonic(), self._current_reply())
-            if sharper is None and not self.cancelled:
+            told = progress.broken(error, time.monotonic(), self._current_reply())
+            if told is None and not self.cancelled:
                 return b""
-            if sharper is None or sharper is error:
+            if told is None or told is error:
                 raise
-            raise sharper from error
+            raise told from error
         if data and self._sender.listeners:
             self._sender.tell(Chunked, self._call, data)
         return data

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .answer import read_answer
-from .errors import APIConnectionError, APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
+from .errors import APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
 from .payload import encode_payload
 from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
@@ -44,13 +44,14 @@ class Limits(NamedTuple):
         """Seconds until the deadline, endless without one."""
         return float("inf") if self.deadline_s is None else self.started_s + self.deadline_s - now_s
 
-    def sharpen(self, error: APIConnectionError, now_s: float) -> APIConnectionError:
+    def sharpen(self, error: APIError, now_s: float) -> APIError:
         """A timeout that the deadline caused is told as such; any other error stays what it is."""
         is_timeout = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
         if not is_timeout or self.left_s(now_s) > TIMER_SLACK_S:
             return error
         sharper = self._exceeded()
-        sharper.phase, sharper.reply, sharper.__cause__ = error.phase, error.reply, error
+        sharper.phase, sharper.reply, sharper.__cause__ = error.phase, error.reply, error.__cause__ or error
+        sharper.status, sharper.headers, sharper.request_id = error.status, error.headers, error.request_id
         return sharper
 
     def _exceeded(self) -> DeadlineExceeded:

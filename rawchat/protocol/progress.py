@@ -14,7 +14,7 @@ from typing import List, Optional
 
 from .answer import Piece, StreamReader
 from .call import TIMER_SLACK_S, Call
-from .errors import APIConnectionError, APITimeoutError, StreamInterrupted
+from .errors import APIConnectionError, APITimeoutError, DeadlineExceeded, StreamInterrupted
 from .reply import Reply
 from .status import tell_head
 from .wire import ResponseHead
@@ -92,14 +92,14 @@ class StreamProgress:
         """The error for a body that broke off, with `reply` on it; None where every choice was finished by then."""
         if self.reader.finished:
             return None
-        sharper = self._limits.sharpen(error, now_s)
-        if not isinstance(sharper, APITimeoutError):
+        told = error
+        if not isinstance(error, APITimeoutError):
             characters = len(self.reader.assembler.text)
-            sharper = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
-            sharper.phase = error.phase
-        elif sharper is error and self._idle_until_s - now_s <= TIMER_SLACK_S:
+            told = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
+            told.phase = error.phase
+        elif not isinstance(error, DeadlineExceeded) and self._idle_until_s - now_s <= TIMER_SLACK_S:
             error.message = self._idle_text()  # what the transport saw was only the rest of that time
             error.args = (error.message,)
-        tell_head(sharper, self._head.status, self._head.headers)
-        sharper.reply = reply
-        return sharper
+        tell_head(told, self._head.status, self._head.headers)
+        told.reply = reply
+        return told
