@@ -4,7 +4,7 @@
     send -> 429 -> wait 2 s -> send -> 200   each attempt tells its story in WireEvents
     send -> 401                              raised at once
 
-Decisions are made in `protocol/call.py`; here are the order of steps, the clock and the dice.
+`protocol/call.py` decides; here are the order of steps, the clock and the dice.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Teller:
                 listener(event)
 
     def bill(self, call: Call) -> Optional[Bill]:
-        """Raises BudgetExceeded or UnknownPrice; None in a copy made without `cost`."""
+        """Raises BudgetExceeded or UnknownPrice. None in a copy made without `cost`."""
         return None if self._bill_class is None else self._bill_class(self.cost_tracker, call)
 
     def next_request(self, call: Call, transport: str) -> Request:
@@ -94,8 +94,7 @@ class Teller:
         error = call.limits.sharpen(error, now_s)
         call.complete(error)
         wait = None if last else call.after(error, now_s=now_s, dice=dice)
-        if "stream_options" in call.refused:
-            self.stream_options_refused = True
+        self.stream_options_refused |= "stream_options" in call.refused
         self.tell(Failed, call, error, wait is None)
         if wait is None:
             raise error

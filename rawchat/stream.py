@@ -35,7 +35,7 @@ class Stream:
     """One streamed answer. Iterate it for text; one thread reads, any thread may `cancel()`."""
 
     def __init__(self, sender: Sender, call: Call) -> None:
-        """Sends the call; returns when the head of a success is here. Raises as `Client.chat` does."""
+        """Sends the call; returns when the head of a success is here."""
         self.cancelled = False
         self._sender = sender
         self._call = call
@@ -68,7 +68,7 @@ class Stream:
         return self._look_at(CHUNK)
 
     def events(self) -> Iterator[Event]:
-        """Each SSE event, with those that are no chunk: pings, `[DONE]`, and whatever else a server sends."""
+        """Each SSE event, pings, `[DONE]` and whatever else is no chunk included."""
         return self._look_at(EVENT)
 
     def read(self) -> Reply:
@@ -88,7 +88,7 @@ class Stream:
 
     @property
     def reply(self) -> Reply:
-        """What has arrived so far; `reply.complete` says whether that is all of it."""
+        """What has arrived so far; `reply.complete` says whether it is all."""
         return self._current_reply() if self._final_reply is None else self._final_reply
 
     @property
@@ -110,7 +110,7 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection. What was not read to its end is paid for as far as it is known."""
+        """Let go of the connection. What arrived is paid for."""
         if self._final_reply is not None:
             return
         reply = self._final_reply = self._current_reply()
@@ -152,7 +152,7 @@ class Stream:
             self.close()
 
     def _again(self, error: APIError) -> None:
-        """Ask again where nothing was handed out yet; else raise."""
+        """Ask again while nothing was handed out; else raise."""
         self._response.close()
         if error.reply is None:
             error.reply = self._current_reply()
@@ -172,7 +172,7 @@ class Stream:
             self._response.drain(DRAIN_S)
 
     def _read_some(self, progress: StreamProgress) -> bytes:
-        """The next bytes; b"" at the end, which after the last finish_reason may also be a break or silence."""
+        """The next bytes; b"" at the end, which may be a break or silence once every choice is finished."""
         try:
             if progress.is_limited():
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))

@@ -1,4 +1,4 @@
-"""What one call decides: the time each step may take, whether a failed attempt is followed by another, and when.
+"""What one call decides: how long each step may take, whether another attempt follows, and when.
 
     attempt 1   429, Retry-After: 2        -> Wait(2.0, "429 rate limit, the server asks for 2 s")
     attempt 2   400 about stream_options   -> Wait(0.0, "... without"), where that option was our idea
@@ -24,7 +24,7 @@ TIMER_SLACK_S = 0.001  # timers are a little early at times
 
 
 class Limits(NamedTuple):
-    """The time limits of one call, in seconds; None means no limit. `deadline_s` bounds the call as a whole."""
+    """Of one call, in seconds; None means no limit. `deadline_s` bounds the call as a whole."""
 
     connect_s: Optional[float]
     read_s: Optional[float]
@@ -45,9 +45,10 @@ class Limits(NamedTuple):
         return float("inf") if self.deadline_s is None else self.started_s + self.deadline_s - now_s
 
     def sharpen(self, error: APIError, now_s: float) -> APIError:
-        """A timeout that the deadline caused is told as such; any other error stays what it is."""
-        is_timeout = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
-        if not is_timeout or self.left_s(now_s) > TIMER_SLACK_S:
+        """A timeout that the deadline caused is told as such."""
+        if not isinstance(error, APITimeoutError) or isinstance(error, DeadlineExceeded):
+            return error
+        if self.left_s(now_s) > TIMER_SLACK_S:
             return error
         sharper = self._exceeded()
         sharper.phase, sharper.reply, sharper.__cause__ = error.phase, error.reply, error.__cause__ or error
@@ -59,7 +60,7 @@ class Limits(NamedTuple):
 
 
 class Call:
-    """One call from its first attempt to its last. `make_headers(attempt)` is asked before each attempt.
+    """One call. `make_headers(attempt)` is asked before each attempt.
 
     instead   options that are our idea -> what to send in turn where the server refuses one; None leaves it out
     refused   those that it did refuse
@@ -105,13 +106,12 @@ class Call:
         return asked if isinstance(asked, int) and asked > 1 else 1
 
     def next_request(self) -> Request:
-        """The request of the next attempt. Counts it."""
         self.attempt += 1
         self._headers = self._make_headers(self.attempt)
         return Request(self.method, self.url, self._headers, self.body)
 
     def timeouts(self, now_s: float) -> Tuple[Optional[float], Optional[float]]:
-        """(connect, read) for an attempt that starts now. Raises DeadlineExceeded."""
+        """(connect, read) for an attempt that starts now."""
         limits = self.limits
         return limits.bounded(limits.connect_s, now_s), limits.bounded(limits.read_s, now_s)
 
@@ -127,16 +127,14 @@ class Call:
         )
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
-        """The reply in a whole body, or the error that it is (see `answer.read_answer`)."""
+        """See `answer.read_answer`."""
         try:
             return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
         except InvalidResponseError as error:
-            # Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end:
-            # nothing at all, or JSON without its end, is then worth another attempt.
-            ends_by_close = "content-length" not in head.headers and "transfer-encoding" not in head.headers
-            text = body.strip()
-            if ends_by_close and (not body or (text.startswith(b"{") and not text.endswith(b"}"))):
-                error.retryable = True
+            # Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end.
+            if "content-length" not in head.headers and "transfer-encoding" not in head.headers:
+                text = body.strip()
+                error.retryable = not body or (text.startswith(b"{") and not text.endswith(b"}"))
             raise
 
     def after(self, error: APIError, *, now_s: float, dice: float) -> Optional[Wait]:
@@ -155,7 +153,7 @@ class Call:
         return None
 
     def complete(self, error: APIError) -> None:
-        """Give `error` what the call knows, and take out its keys wherever a server or a library quotes them."""
+        """Give `error` what the call knows, and take its keys out wherever a server or a library quotes them."""
         secrets = self._secrets()
         error.attempts = self.attempt
         error.message = redact_text(error.message, secrets)

@@ -1,11 +1,11 @@
 r"""How far a stream has come, and how long its next read may wait.
 
-    : keep-alive\n\n                              comments are no life: after 600 s of them alone the read is over
-    data: {"choices":[{"delta":{"content":...     a chunk is: the next read may wait as long as the call allows
-    ... "finish_reason":"stop" ...                three seconds are left for usage and [DONE]
-    (the connection breaks)                       after the finish nothing is lost; before it, StreamInterrupted
+    : keep-alive\n\n                            comments are no life: after 600 s of them alone the read is over
+    data: {"choices":[{"delta":{"content":...   a chunk is: the next read may wait as long as the call allows
+    ... "finish_reason":"stop" ...              three seconds are left for usage and [DONE]
+    (the connection breaks)                     after the finish nothing is lost; before it, StreamInterrupted
 
-One object an attempt. `now_s` is monotonic. Pure.
+`now_s` is monotonic. Pure.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from .reply import Reply
 from .status import tell_head
 from .wire import ResponseHead
 
-# Some servers keep the socket open after the last finish_reason (DeepSeek web fronts). Long enough for usage that is
-# computed late, short enough that nobody thinks the program hangs.
+# Some servers keep the socket open after the last finish_reason (DeepSeek web fronts); others compute usage late.
 FINISH_GRACE_S = 3.0
 _NEVER = float("inf")
 
 
 class StreamProgress:
-    """What the pieces of one attempt's answer add up to. `over`: nothing more is read."""
+    """The answer of one attempt. `over`: nothing more is read."""
 
     def __init__(self, call: Call, head: ResponseHead) -> None:
         self.reader = StreamReader(head.status, head.headers, choices=call.choices, attempts=call.attempt)
         self.over = False
         self._limits = call.limits
         self._head = head
-        self._idle_until_s = _NEVER  # when comments and pings alone have lasted too long
+        self._idle_until_s = _NEVER  # then comments and pings alone have lasted too long
         self._grace_until_s = _NEVER
         # Whether the next read needs a limit of its own, be it to lift that of the last one.
         self._limited = call.limits.deadline_s is not None
@@ -45,8 +44,7 @@ class StreamProgress:
         if reader.done or not data:
             self.over = True
             pieces += reader.close()
-        # Only a chunk, whole or in part, is life: comments and pings come from proxies that know nothing of the model.
-        # The last piece settles it nearly always, and costs next to nothing to look at.
+        # Only a chunk, or a part of one, is life: pings come from proxies. The last piece settles it nearly always.
         elif (
             (pieces and pieces[-1][1] is not None)
             or reader.inside_answer
@@ -58,13 +56,12 @@ class StreamProgress:
         return pieces
 
     def is_limited(self) -> bool:
-        """Whether the next read must be given a time limit of its own (`limit_s`), or the call's will do."""
+        """Whether the next read must be given a limit of its own, or the call's read timeout will do."""
         return self._limited or self._idle_until_s != _NEVER or self.reader.finished
 
     def limit_s(self, now_s: float) -> Optional[float]:
-        """What deadline, idle time and the grace after the finish leave for the next read, in seconds; None: no limit.
-
-        Raises APITimeoutError (or DeadlineExceeded) where nothing is left.
+        """What deadline, idle time and the grace after the finish leave for the next read; None: no limit. Raises
+        APITimeoutError (or DeadlineExceeded) where that is nothing.
         """
         limits = self._limits
         limit_s = limits.bounded(limits.read_s, now_s)
