@@ -278,11 +278,11 @@ OPTIONAL = (
         ("transport/requests_transport.py",),
     ),
     Feature("pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py",)),
-    Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature(
         "dialects",
         "what servers other than OpenAI's say in another way",
-        ("protocol/chunk_dialects.py",),
+        ("protocol/chunk_dialects.py", "protocol/sendable.py", "protocol/refusals.py"),
+    ),
     Feature(
         "hints",
         "errors say the cure of a mistake that is recognised, and why there was no further attempt",
@@ -299,7 +299,6 @@ OPTIONAL = (
         "waits that a server states otherwise than in seconds in Retry-After, and rate_limits()",
         ("protocol/durations.py", "protocol/rate_limits.py"),
     ),
-    Feature("dialects", "what servers other than OpenAI's say in another way", ("protocol/refusals.py",)),
     Feature(
         "cost",
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
@@ -316,19 +315,21 @@ OPTIONAL = (
     Feature("history", "trim_messages and its kin", ("protocol/history.py",)),
     Feature("schema", "tool_schema, from a function", ("protocol/schema.py",)),
     Feature("tools", "run_tools", ("tools.py",)),
-    Feature("session", "ChatSession", ("session.py",)),
+    Feature("session", "ChatSession", ("session.py", "bill.py")),
     Feature("async", "AsyncClient", ("aclient.py",)),
     Feature(
         "parts",
         "the single steps, over responses of requests: handle_response, iter_events, robust_chat",
-        ("parts.py", "transport/requests_transport.py"),
+        ("parts.py", "transport/requests_transport.py", "bill.py"),
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
-    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py")),
+    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", "bill.py")),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
     Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py")),
     Feature(
-        "lab", "instruments for looking at the wire, and the command line", (*_all_of("lab"), *_all_of("command line"))
+        "lab",
+        "instruments for looking at the wire, and the command line",
+        (*_all_of("lab"), *_all_of("command line"), "bill.py"),
     ),
 )
 
