@@ -123,6 +123,32 @@ tell(*(str(error_of(lambda: chat.Client(key))) for key in ("Bearer sk-1", "sk-1"
 c = chat.Client(transport=MemoryTransport([reply(status=401, body={"error": {"message": "You didn't provide an API key."}})]))
 e = error_of(lambda: c.chat("Hi"))
 tell(str(e), "authorization" in chat.Headers(c.transport.requests[0].headers))""", ["401 Unauthorized: You didn't provide an API key.", False]),
+    ("half a character in a URL", """
+tell(str(error_of(lambda: client().chat("Hi", extra_query={"a": chr(0xD800)}))))""", ['the query parameter "a" holds half a character, which UTF-8 cannot write']),
+    ("a proxy that is named", """
+import os
+os.environ.update(HTTPS_PROXY="http://p:1", NO_PROXY="api.example")
+e = error_of(lambda: chat.Client("sk-test-0123456789", "https://api.example/v1").models())
+tell(type(e).__name__, e.feature)""", ["NotInThisCopy", "proxies"]),
+    ("a proxy that is named for another scheme, or in vain", """
+import os, socket
+def getaddrinfo(host, *_):
+    raise socket.gaierror(-2, f"asked for {host}")
+socket.getaddrinfo = getaddrinfo
+os.environ.update(HTTPS_PROXY="http://p:1", ALL_PROXY="", NO_PROXY="x")
+e = error_of(lambda: chat.Client("sk-test-0123456789", "http://api.example/v1", max_retries=0).models())
+tell("asked for api.example" in str(e))""", [True]),
+    ("a proxy for all, and a server on this machine", """
+import os, socket
+os.environ["all_proxy"] = "http://p:1"
+with socket.create_server(("127.0.0.1", 0)) as gone:
+    url = f"http://127.0.0.1:{gone.getsockname()[1]}/v1"
+e = error_of(lambda: chat.Client("sk-test-0123456789", url, max_retries=0).models())
+tell("connection refused" in str(e))""", [True]),
+    ("a proxy of the caller's, for whatever", f"""
+from {NAME}.transport.stdlib_transport import StdlibTransport
+door = StdlibTransport(proxies={{"http": "http://p:1"}})
+tell(str(error_of(lambda: chat.Client("sk-test-0123456789", "http://127.0.0.1:9/v1", transport=door).models())))""", ["this copy was made without proxies; make it again with `scripts/vendor --with proxies`"]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip
@@ -142,6 +168,7 @@ LEFT_OUT = [
     ("query", 'client().chat("Hi", extra_query={"a": 1})'),
     ("query", 'chat.Client("sk-1", query={"a": 1}, transport=MemoryTransport([])).chat("Hi")'),
     ("cost", "client(cost_tracker=object())"),
+    ("proxies", '__import__("os").environ.update(ALL_PROXY="http://p:1") or chat.Client("k" * 20).models()'),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),
 ]
 

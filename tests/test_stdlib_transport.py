@@ -12,7 +12,6 @@ from .doors import (
     HOLD,
     PATIENCE_S,
     PIECES,
-    Proxy,
     RawServer,
     fails,
     framed,
@@ -162,35 +161,6 @@ def test_cancelled_while_the_end_is_read(door):
         assert "cancelled" in str(fails(errors.APIConnectionError, response.read_some))
         again = post(door, server.url)
         assert again.head.reused is False and read_all(again) == [b"2"]
-
-
-# Routes.
-
-
-def test_a_proxy_over_tls_for_http(tls, certificate):
-    """It gets the request as it is, encrypted."""
-    with RawServer(plain(b"by proxy"), tls=tls) as proxy:
-        door = StdlibTransport(proxies={"all": f"https://127.0.0.1:{proxy.port}"}, verify=certificate)
-        assert read_all(post(door, "http://api.example/v1")) == [b"by proxy"]
-        door.close()
-    assert proxy.requests[0].startswith(b"POST http://api.example/v1 HTTP/1.1\r\n")
-
-
-def test_the_target_is_verified_inside_the_tunnel(tls, certificate):
-    """The proxy is trusted, the name of the target is not the certificate's."""
-    with RawServer(plain(), tls=tls) as server, Proxy(tls=tls) as proxy:
-        door = StdlibTransport(proxies={"https": f"https://127.0.0.1:{proxy.port}"}, verify=certificate)
-        error = fails(errors.APIConnectionError, post, door, server.url.replace("127.0.0.1", "api.example"))
-        assert error.phase == "connect" and "cannot trust api.example" in str(error)
-        assert server.requests == []
-
-
-def test_a_tunnel_that_breaks(door):
-    """The proxy hangs up instead of answering CONNECT."""
-    with RawServer([CLOSE]) as proxy:
-        door = StdlibTransport(proxies={"https": f"http://127.0.0.1:{proxy.port}"})
-        error = fails(errors.APIConnectionError, post, door, "https://api.example/v1")
-    assert error.phase == "connect" and "cannot get through the proxy" in str(error)
 
 
 # Chosen.

@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from ..protocol.errors import APIConnectionError, APITimeoutError, StreamInterrupted
 from ..protocol.wire import Chunked, Done, Failed, Received, ResponseHead, Sending, Waiting, WireEvent
-from ..transport.failures import names_in
+from ..transport.requests_errors import names_in
 from .exchange import BODY
 from .recording import Recorder, Recording
 

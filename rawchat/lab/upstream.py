@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs
 from ..transport.http1 import HTTP_FAILURES, ResponseReader
-from ..transport.route import Origin, Route, connect_bytes, proxy_for, read_origin, tls_context
+from ..transport.proxies import credentials_of, proxy_for
+from ..transport.route import Origin, Route, read_origin, tls_context
+from ..transport.tunnel import connect_bytes
 from .tap_target import Base
 
 if TYPE_CHECKING:
@@ -44,47 +46,49 @@ class Upstream:
         self._timeout_s = timeout_s
         self._context: Optional[ssl.SSLContext] = None
 
-    def proxy(self) -> Optional[Origin]:
-        """The proxy on the way, by the environment as it is now. Raises PayloadError for one that cannot be used."""
-        url = proxy_for(self.base.origin, {})
-        return read_origin(url, path="the proxy of the environment") if url else None
+    def route(self) -> Route:
+        """The way, by the environment as it is now. Raises PayloadError for a proxy that cannot be used."""
+        url = proxy_for(*self.base.origin, {})
+        proxy = read_origin(url, path="the proxy of the environment") if url else None
+        return Route(self.base.origin, proxy, url)
 
     def target_form(self, target: str) -> str:
         """A plain request through a proxy names the whole URL (RFC 9112, 3.2.2)."""
-        return self.base.root + target if self._asks_proxy() else target
+        return self.base.root + target if self._asked_proxy() else target
 
     def more_headers(self) -> HeaderPairs:
         """What the proxy wants to see; it is never recorded."""
-        proxy = self._asks_proxy()
-        return (("Proxy-Authorization", proxy.authorization),) if proxy and proxy.authorization else ()
+        return tuple(credentials_of(self._asked_proxy()).items())
 
-    def _asks_proxy(self) -> Optional[Origin]:
-        return self.proxy() if self.base.origin.scheme == "http" else None
+    def _asked_proxy(self) -> str:
+        """The URL of the proxy that gets the requests themselves, or ""."""
+        return self.route().proxy_url if self.base.origin.scheme == "http" else ""
 
     def connect(self) -> Link:
         """Raises Unreachable."""
-        origin, proxy = self.base.origin, self.proxy()
-        first = proxy or origin
+        route = self.route()
+        first = route.proxy or route.target
         try:
             connection = socket.create_connection((first.host, first.port), self._timeout_s)
         except OSError as error:
-            role = "the proxy " if proxy else ""
+            role = "the proxy " if route.proxy else ""
             raise Unreachable(f"cannot reach {role}{first.host}:{first.port}: {_reason(error)}") from error
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return self._finish(connection, origin, proxy)
+            return self._finish(connection, route)
         except BaseException:
             connection.close()
             raise
 
-    def _finish(self, connection: socket.socket, origin: Origin, proxy: Optional[Origin]) -> Link:
+    def _finish(self, connection: socket.socket, route: Route) -> Link:
+        origin, proxy = route.target, route.proxy
         words = [f"{origin.host}:{origin.port}"]
         if proxy is not None and proxy.scheme == "https":
             if origin.scheme == "https":
                 raise Unreachable("TLS to a proxy and TLS inside it cannot be had here; use an http:// proxy")
             connection = self._wrap(connection, proxy)
         if proxy is not None and origin.scheme == "https":
-            open_tunnel(connection, origin, proxy)
+            open_tunnel(connection, route)
         if origin.scheme == "https":
             connection = self._wrap(connection, origin)
             words.append(connection.version() or "TLS")
@@ -101,11 +105,13 @@ class Upstream:
             raise Unreachable(f"no TLS with {origin.host}:{origin.port}: {_reason(error)}") from error
 
 
-def open_tunnel(connection: socket.socket, origin: Origin, proxy: Origin) -> None:
+def open_tunnel(connection: socket.socket, route: Route) -> None:
     """CONNECT (RFC 9110, 9.3.6). Raises Unreachable."""
+    assert route.proxy is not None
+    name = f"the proxy {route.proxy.host}:{route.proxy.port}"
     reader = ResponseReader("CONNECT")
     try:
-        connection.sendall(connect_bytes(Route(origin, proxy)))
+        connection.sendall(connect_bytes(route))
         while reader.head is None:
             # One byte at a time: what follows the head belongs to the tunnel.
             data = connection.recv(1)
@@ -113,10 +119,10 @@ def open_tunnel(connection: socket.socket, origin: Origin, proxy: Origin) -> Non
                 reader.receive_end()
             reader.receive(data)
     except (OSError, *HTTP_FAILURES) as error:
-        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} opened no tunnel: {_reason(error)}") from error
+        raise Unreachable(f"{name} opened no tunnel: {_reason(error)}") from error
     if not 200 <= reader.head.status < 300:
         answer = f"{reader.head.status} {reader.head.reason}".strip()
-        raise Unreachable(f"the proxy {proxy.host}:{proxy.port} opened no tunnel: it answered {answer}")
+        raise Unreachable(f"{name} opened no tunnel: it answered {answer}")
 
 
 def _reason(error: BaseException) -> str:

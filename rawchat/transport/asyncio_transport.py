@@ -16,7 +16,7 @@ Cancelling a task that waits here closes its connection at once.
 from __future__ import annotations
 
 import asyncio
-from typing import Dict, Mapping, Optional, Tuple, Union
+from typing import Dict, Mapping, Optional
 
 from ..protocol.errors import APIConnectionError
 from ..protocol.wire import Request
@@ -24,7 +24,7 @@ from .async_base import AsyncResponse, AsyncTransport
 from .connections import Connection, Pool, open_connection
 from .failures import Trip, cause_to_show, check_headers, check_timeouts, connection_error, explain, peer_of
 from .http1 import HTTP_FAILURES
-from .route import Route, Routes, request_bytes
+from .route import Certificate, Route, Routes, Verify, request_bytes
 
 _FAILURES = (OSError, ValueError, asyncio.TimeoutError, *HTTP_FAILURES)
 
@@ -45,8 +45,8 @@ class AsyncioTransport(AsyncTransport):
     def __init__(
         self,
         *,
-        verify: Union[bool, str, None] = None,
-        cert: Union[str, Tuple[str, str], None] = None,
+        verify: Verify = None,
+        cert: Certificate = None,
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 64,
     ) -> None:

@@ -17,8 +17,9 @@ import sys
 from functools import partial
 from typing import Any, AsyncGenerator, Dict, List, Optional
 
+from .failures import ProxyError
 from .http1 import HTTP_FAILURES, ResponseReader
-from .route import NewConnectionError, Origin, ProxyError, Route, connect_bytes
+from .route import Origin, Route
 
 _BUFFER_BYTES = 65536
 # A reader that falls behind holds at most about this much of its answer in memory; the rest waits with the server.
@@ -245,23 +246,20 @@ async def open_connection(pool: Pool, route: Route, tls: Any) -> Connection:
 async def _reach(pool: Pool, route: Route, origin: Origin, tls: Any) -> Connection:
     """A connection to `origin`, with TLS if its scheme says so."""
     is_address = ":" in origin.host or origin.host.replace(".", "").isdigit()
-    try:
-        _, connection = await pool.loop.create_connection(
-            partial(Connection, pool, route),
-            origin.host,
-            origin.port,
-            ssl=tls if origin.scheme == "https" else None,
-            happy_eyeballs_delay=None if is_address else _NEXT_ADDRESS_S,
-        )
-    except OSError as error:
-        if type(error) is OSError:  # an unreachable network; or several addresses, each with its own failure
-            raise NewConnectionError(str(error)) from error
-        raise
+    _, connection = await pool.loop.create_connection(
+        partial(Connection, pool, route),
+        origin.host,
+        origin.port,
+        ssl=tls if origin.scheme == "https" else None,
+        happy_eyeballs_delay=None if is_address else _NEXT_ADDRESS_S,
+    )
     return connection
 
 
 async def _tunnel(connection: Connection, route: Route, tls: Any) -> None:
     """CONNECT, then TLS with the target itself. The connect timeout bounds it all."""
+    from .tunnel import connect_bytes
+
     assert route.proxy is not None
     if route.proxy.scheme == "https" and sys.version_info < (3, 11):  # asyncio can't before
         raise ProxyError("TLS to a proxy and TLS inside need Python 3.11 or newer; use an http:// proxy")

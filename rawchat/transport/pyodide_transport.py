@@ -28,7 +28,16 @@ from ..protocol.errors import APIConnectionError, PayloadError
 from ..protocol.wire import Headers, Request, ResponseHead
 from .async_base import AsyncResponse, AsyncTransport
 from .base import Response, Transport
-from .failures import Trip, cause_to_show, check_headers, check_timeouts, connection_error, explain, peer_of
+from .failures import (
+    Trip,
+    cause_to_show,
+    check_headers,
+    check_timeouts,
+    connection_error,
+    detail_of,
+    explain,
+    peer_of,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -40,6 +49,11 @@ _BROWSERS_OWN = frozenset(
     access-control-request-private-network connection content-length cookie cookie2 date dnt expect host keep-alive
     origin referer set-cookie te trailer transfer-encoding upgrade user-agent via
     """.split()
+)
+_NO_ANSWER = (
+    "no answer from {peer}: {detail}. A browser tells a page no more, its console does; likely the server does not "
+    "allow this page, or a header of the request (CORS), or the page is https: and the server is not, or no server "
+    "is there"
 )
 _BROWSERS_PREFIXES = ("proxy-", "sec-")
 _LONGEST_ALARM_MS = 2**31 - 1  # setTimeout takes 32 bits; what is longer would go off at once
@@ -85,8 +99,11 @@ class AsyncPyodideTransport(AsyncTransport):
         given = self._ffi.to_js(options, dict_converter=self._js.Object.fromEntries)
         try:
             answer = await fetching.wait(self._js.fetch(request.url, given), read_timeout_s)
-        except (FetchError, asyncio.TimeoutError) as error:
-            raise explain(error, trip, phase="head") from cause_to_show(error)
+        except FetchError as error:
+            text = _NO_ANSWER.format(peer=peer_of(trip.url), detail=detail_of(error))
+            raise connection_error(text, "head") from cause_to_show(error)
+        except asyncio.TimeoutError as error:
+            raise explain(error, trip, phase="head") from error
         return AsyncPyodideResponse(answer, fetching, trip)
 
 

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, 
 
 from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
-from .failures import Trip, cause_to_show, check_headers, explain, origin_of, was_stale
+from .failures import Trip, check_headers, origin_of
 from .http1 import HTTP_FAILURES, ResponseReader
 from .reading import READ_BYTES, Connection, ConnectionResponse
+from .requests_errors import clean_cause, explain_library, plain, was_stale
 from .stand_in import real_or_stand_in
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class RequestsTransport(Transport):
             return self._send_once(request, headers, call)
         except _failures() as error:
             if not was_stale(error):
-                raise self._explained(error, call) from cause_to_show(error)
+                raise self._explained(error, call) from clean_cause(error)
         try:
             return self._send_once(request, headers, call)
         except _failures() as error:
-            raise self._explained(error, call) from cause_to_show(error)
+            raise self._explained(error, call) from clean_cause(error)
 
     def close(self) -> None:
         """Close every idle connection. A Session that the caller brought is theirs to close."""
@@ -155,7 +156,7 @@ class RequestsTransport(Transport):
         proxies = self._routes.get(origin_of(call.url), {}).get("proxies") or self._session.proxies
         proxy = self._utils.select_proxy(call.url, proxies) or ""
         # Over a Session of ours what fails after connecting is marked, so a bare timeout is that of a TLS handshake.
-        return explain(error, call, phase="connect" if self._own else "head", proxy=proxy)
+        return explain_library(error, call, phase="connect" if self._own else "head", proxy=proxy)
 
 
 class RequestsResponse(ConnectionResponse):
@@ -177,6 +178,9 @@ class RequestsResponse(ConnectionResponse):
             call or Trip(answer.url, None, None if held is None else held.gettimeout()),
             head,
         )
+
+    def _broken(self, error: Exception) -> Exception:
+        return super()._broken(plain(error))
 
 
 class _Connection(Connection):

@@ -1,21 +1,21 @@
-"""Where a request goes: host and port, through which proxy, and whom TLS trusts. For doors without an HTTP library.
+"""Where a request goes, and whom TLS trusts: for doors without an HTTP library. Opens no connection.
 
-    https://api.openai.com/v1/chat/completions            -> api.openai.com:443, TLS
-    ... with HTTPS_PROXY=http://user:pass@proxy:3128      -> proxy:3128, CONNECT api.openai.com:443, then TLS
-    ... with NO_PROXY=.openai.com                         -> api.openai.com:443, TLS
+    https://api.openai.com/v1/models                    -> api.openai.com:443, TLS
+    ... with HTTPS_PROXY=http://user:pass@proxy:3128    -> proxy:3128, CONNECT api.openai.com:443, then TLS
 
-Reads the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE; OpenSSL itself
-reads SSL_CERT_FILE) by the rules of requests. Opens no connection.
+The rules of proxies are in `proxies.py`. Where one is named and that room is absent, nothing is sent past it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from ..protocol.errors import PayloadError
+from ..protocol.errors import NotInThisCopy, PayloadError
+from ..protocol.optional import optional
 from ..protocol.redact import redact_text
 from ..protocol.wire import Request
 from .failures import origin_of
@@ -24,24 +24,16 @@ from .http1 import clean_target, encode_request
 if TYPE_CHECKING:
     import ssl
 
+Verify = Union[bool, str, None]  # the options of a door; see StdlibTransport
+Certificate = Union[str, Tuple[str, str], None]
+
 _PORTS = {"http": 80, "https": 443}
 
 
-class NewConnectionError(OSError):
-    """A connection could not be made, for a reason that has no class of its own."""
-
-
-class ProxyError(OSError):
-    """The proxy would not let us through."""
-
-
 class Origin(NamedTuple):
-    """Scheme, host and port of a URL. `authorization` is the Basic credential of a proxy's URL, or ""."""
-
     scheme: str
     host: str
     port: int
-    authorization: str = ""
 
     @property
     def name(self) -> str:
@@ -51,7 +43,7 @@ class Origin(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The target, and the proxy on the way if there is one; with its URL as it was given, for messages."""
+    """The target, and the proxy on the way, if any, with its URL as it was given, credentials and all."""
 
     target: Origin
     proxy: Optional[Origin] = None
@@ -59,20 +51,14 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """The routes of one door, whose options (`verify`, `cert`, `proxies`) it takes. `tls`: there once a route needs it.
+    """The routes of one door, whose options it takes. `tls` is there once a route needs it.
 
-    The environment is read once per host: to walk through it for each call would cost more than the call.
+    The environment is read once per host: to walk through it costs more than a call.
     """
 
-    def __init__(
-        self,
-        verify: Union[bool, str, None],
-        cert: Union[str, Tuple[str, str], None],
-        proxies: Optional[Mapping[str, str]],
-    ) -> None:
+    def __init__(self, verify: Verify, cert: Certificate, proxies: Optional[Mapping[str, str]]) -> None:
         self.tls: Any = None
-        self._verify = verify
-        self._cert = cert
+        self._trust = verify, cert
         self._proxies = dict(proxies or {})
         self._known: Dict[str, Route] = {}
 
@@ -81,135 +67,77 @@ class Routes:
         route = self._known.get(start)
         if route is None:
             target = read_origin(url)
-            proxy = proxy_for(target, self._proxies)
-            hop = read_origin(proxy, path="proxies") if proxy else None
-            if self.tls is None and "https" in (target.scheme, hop and hop.scheme):
-                self.tls = tls_context(self._verify, self._cert)
-            route = self._known[start] = Route(target, hop, proxy or "")
+            proxy_url = find_proxy(target, self._proxies)
+            proxy = read_origin(proxy_url, path="proxies") if proxy_url else None
+            if self.tls is None and "https" in (target.scheme, proxy and proxy.scheme):
+                self.tls = tls_context(*self._trust)
+            route = self._known[start] = Route(target, proxy, proxy_url)
         return route
 
 
+def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
+    """The URL of the proxy on the way, or "". Raises NotInThisCopy where one is named and the rules are not here."""
+    named = {name.lower() for name, value in os.environ.items() if value}
+    if sys.platform in ("darwin", "win32"):
+        from urllib.request import getproxies  # what the settings say; heavy, and needed on these only
+
+        named.update(f"{scheme}_proxy" for scheme in getproxies())
+    if not proxies and named.isdisjoint((f"{target.scheme}_proxy", "all_proxy")):
+        return ""
+    try:
+        with optional("proxies"):
+            from .proxies import proxy_for
+    except NotInThisCopy:
+        if proxies or not (target.host in ("localhost", "::1") or target.host.startswith("127.")):
+            raise
+        return ""  # what the environment says of all hosts is seldom meant for this machine
+    return proxy_for(*target, proxies)
+
+
 def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
-    """A request as it goes to the first hop of its route."""
-    parts = urlsplit(request.url)
-    target = clean_target(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
+    target = _target_of(request.url)
     if route.proxy is not None and route.target.scheme == "http":  # RFC 9112, 3.2.2: a proxy gets the whole URL
+        from .proxies import credentials_of
+
         target = f"http://{route.target.name}{target}"
-        headers = {**headers, **credentials_for(route.proxy)}
+        headers = {**headers, **credentials_of(route.proxy_url)}
     return encode_request(request.method, target, headers, request.body, route.target.name)
 
 
-def connect_bytes(route: Route) -> bytes:
-    """What asks the proxy of a route for a tunnel to its target (RFC 9110, 9.3.6)."""
-    assert route.proxy is not None
-    host = f"[{route.target.host}]" if ":" in route.target.host else route.target.host
-    authority = f"{host}:{route.target.port}"
-    return encode_request("CONNECT", authority, credentials_for(route.proxy), b"", authority)
-
-
-def credentials_for(proxy: Origin) -> Dict[str, str]:
-    return {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+@lru_cache(maxsize=64)  # a client asks for the same few URLs again and again
+def _target_of(url: str) -> str:
+    parts = urlsplit(url)
+    return clean_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
 def read_origin(url: str, *, path: str = "url") -> Origin:
     """The origin of an http(s) URL. Raises PayloadError with `path` for any other."""
+    why = "it must begin with http:// or https://"
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
         host = host if host.isascii() else host.encode("idna").decode("ascii")
+        if host and port and parts.scheme in _PORTS:
+            return Origin(parts.scheme, host, port)
     except ValueError as error:
-        raise PayloadError(f"cannot send to {redact_text(url)}: {redact_text(str(error))}", path=path) from None
-    if parts.scheme not in _PORTS or not host:
-        raise PayloadError(f"cannot send to {redact_text(url)}: it must begin with http:// or https://", path=path)
-    return Origin(parts.scheme, host, port or _PORTS[parts.scheme], _basic(parts.username, parts.password))
+        why = redact_text(str(error))
+    raise PayloadError(f"cannot send to {redact_text(url)}: {why}", path=path)
 
 
-def _basic(user: Optional[str], password: Optional[str]) -> str:
-    if user is None:
-        return ""
-    from base64 import b64encode  # only proxies with a password need it
-
-    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode("ascii")
-
-
-def proxy_for(target: Origin, proxies: Mapping[str, str]) -> Optional[str]:
-    """The URL of the proxy on the way to `target`, from `proxies` (as requests takes them), else the environment."""
-    environment = _environment_proxies()
-    no_proxy = proxies.get("no_proxy") or environment.pop("no_proxy", "")
-    if _is_exempt(target, no_proxy):
-        environment = {}
-    else:
-        environment = environment or _system_proxies(target)
-    known = {**environment, **proxies}
-    for name in (f"{target.scheme}://{target.host}", target.scheme, f"all://{target.host}", "all"):
-        if known.get(name):
-            return known[name] if "://" in known[name] else f"http://{known[name]}"
-    return None
-
-
-def _environment_proxies() -> dict[str, str]:
-    """{"https": URL, "no_proxy": names}; lower case wins over upper case, as in curl."""
-    found = {}
-    for name, value in sorted(os.environ.items()):  # upper case sorts first
-        if name == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ:
-            continue  # in a CGI program this is the request's header "Proxy" (CVE-2016-5385)
-        lower = name.lower()
-        if lower.endswith("_proxy") and value:
-            found["no_proxy" if lower == "no_proxy" else lower[: -len("_proxy")]] = value
-    return found
-
-
-def _system_proxies(target: Origin) -> dict[str, str]:
-    """What macOS and Windows have in their settings."""
-    if sys.platform not in ("darwin", "win32"):
-        return {}
-    from urllib.request import getproxies, proxy_bypass  # heavy, and needed on these systems only
-
-    return {} if proxy_bypass(target.host) else getproxies()
-
-
-def _is_exempt(target: Origin, no_proxy: str) -> bool:
-    return any(_matches(target, entry.strip().lower()) for entry in no_proxy.split(",") if entry.strip())
-
-
-def _matches(target: Origin, entry: str) -> bool:
-    """Whether an entry of NO_PROXY names the target: *, a host, a domain, either with a port, an address, a network."""
-    if entry == "*":
-        return True
-    host = target.host.lower()
-    for name in (host, f"{host}:{target.port}"):
-        if name == entry or name.endswith("." + entry.lstrip(".")):
-            return True
-    if "/" not in entry:
-        return False
-    from ipaddress import ip_address, ip_network  # rarely needed
-
-    try:
-        return ip_address(host) in ip_network(entry, strict=False)
-    except ValueError:  # the host is a name, or the entry no network
-        return False
-
-
-def tls_context(
-    verify: Union[bool, str, None] = None, cert: Union[str, Tuple[str, str], None] = None
-) -> ssl.SSLContext:
-    """Whom to trust. `verify` and `cert` as in RequestsTransport. Raises PayloadError for a file that can't be read."""
+def tls_context(verify: Verify = None, cert: Certificate = None) -> ssl.SSLContext:
+    """Whom to trust. Raises PayloadError for a file that can't be read."""
     import ssl  # plain http, in tests and on the own machine, does without
 
     bundle = verify if isinstance(verify, str) else ""
     if verify is None or verify is True:
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    where: Dict[str, Any] = {"capath" if os.path.isdir(bundle) else "cafile": bundle or None}
     try:
-        context = ssl.create_default_context(
-            cafile=bundle if bundle and not os.path.isdir(bundle) else None,
-            capath=bundle if os.path.isdir(bundle) else None,
-        )
+        context = ssl.create_default_context(**where)
         if cert is not None:
             context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     except OSError as error:
-        raise PayloadError(
-            f"cannot read the certificates in {cert if bundle == '' else bundle}: {error}", path="verify"
-        ) from error
+        raise PayloadError(f"cannot read the certificates in {bundle or cert}: {error}", path="verify") from error
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

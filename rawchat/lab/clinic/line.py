@@ -7,7 +7,7 @@ A library in the middle would undo chunk sizes, send again on another connection
 which the doctor is there to see. So this is a bare socket with the standard library's TLS. Keeps one connection and
 uses it again where HTTP allows it; what is sent again after a kept connection turned out to be closed is noted. Nothing
 else is repeated, no redirect followed, no answer judged. Proxies and CA files come from the environment, by the rules
-of transport/route.py.
+of transport/proxies.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ...protocol.errors import PayloadError
 from ...protocol.redact import redact_text
 from ...protocol.wire import Request
 from ...transport.http1 import HTTP_FAILURES, ResponseReader, clean_target, encode_request
-from ...transport.route import Origin, proxy_for, read_origin, tls_context
+from ...transport.proxies import credentials_of, proxy_for
+from ...transport.route import Origin, read_origin, tls_context
 from ..exchange import End, Exchange, Piece
 from ..recording import timestamp
 
@@ -133,7 +134,7 @@ class Line:
     ) -> None:
         self.base_url = base_url
         self.target = read_origin(base_url, path="base_url")
-        self.proxy_url = proxy_for(self.target, {}) or ""
+        self.proxy_url = proxy_for(*self.target, {})
         self._connect_s, self._silence_s, self._longest_s = connect_s, silence_s, longest_s
         self._after_done_s = min(after_done_s, silence_s)
         self._clock = clock
@@ -207,8 +208,8 @@ class Line:
         if self.target.scheme == "http":
             return f"{shown}, asked for the whole address", {}
         where = f"{self.target.host}:{self.target.port}"
-        headers = {"Proxy-Authorization": hop.authorization} if hop.authorization else {}
-        self._connected().sendall(encode_request("CONNECT", where, headers, b"", where))
+        asking = encode_request("CONNECT", where, credentials_of(self.proxy_url), b"", where)
+        self._connected().sendall(asking)
         reader = ResponseReader("CONNECT")
         while reader.head is None:
             data = self._connected().recv(READ_BYTES)
@@ -300,9 +301,8 @@ class Line:
         self._sent_s = self._clock()
         exchange.start_us = round((self._sent_s - self.began_s) * 1e6)
         headers = dict(request.headers)
-        hop = self._first_hop
-        if self.proxy_url and self.target.scheme == "http" and hop.authorization:
-            headers["Proxy-Authorization"] = hop.authorization
+        if self.proxy_url and self.target.scheme == "http":
+            headers.update(credentials_of(self.proxy_url))
         wire = encode_request(request.method, exchange.target, headers, request.body, self.target.name)
         try:
             self._connected().settimeout(self._silence_s)
