@@ -286,7 +286,6 @@ OPTIONAL = (
         "ways through HTTP proxies; without it, no call is made where one is named",
         ("transport/proxies.py", "transport/tunnel.py"),
     ),
-    Feature("hints", "errors say the cure of a mistake that is recognised", ("protocol/hints.py",)),
     Feature(
         "dialects",
         "what servers other than OpenAI's say in another way",

@@ -265,7 +265,7 @@ class Flattener:
             elif isinstance(node, ast.If) and is_for_type_checkers(node):
                 self._type_checkers_block(node)
             elif isinstance(node, ast.With) and self._only_imports_of_ours(node.body):
-                self._remove(node)
+                self._remove(node) if len(body) > 1 else self._replace(node, "pass")
             else:
                 for inner in _bodies(node):
                     self._take_out(inner)
