@@ -100,6 +100,13 @@ tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
 s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
 e = error_of(lambda: list(s))
 tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
+    ("retries, with a date in Retry-After", """
+import email.utils, time
+c = client(reply(status=503, headers={"Retry-After": email.utils.formatdate(time.time() + 60, usegmt=True)}), DOCUMENT)
+tell(c.chat("Hi").attempts, 50 < c.transport.sleeps[0] <= 60)""", [2, True]),
+    ("retries, where Retry-After says nothing", """
+cs = [client(reply(status=503, headers={"Retry-After": t}), DOCUMENT) for t in ("soon", "", " ", ",", "Tue, 31 Foo 2024 99:99:99 GMT", "Tue, 14 Nov 99999 22:13:50 GMT", "Sun Nov  6 08:49:37 1994")]
+tell([c.chat("Hi").attempts for c in cs], all(c.transport.sleeps[0] <= 0.5 for c in cs))""", [[2] * 7, True]),
     ("the door of the standard library", """
 tell(chat.Client("sk-test-0123456789").transport.name)""", ["stdlib"]),
     ("what JSON cannot hold", """

@@ -1,8 +1,8 @@
 """Limits, and the waits that a server tells elsewhere than in Retry-After: rate-limit headers, its body, a sentence.
 
     < x-ratelimit-remaining-tokens: 0      rate_limits -> RateLimits(..., remaining_tokens=0, reset_tokens_s=360.0)
-    < x-ratelimit-reset-tokens: 6m0s       resets -> (360.0, "x-ratelimit-reset-tokens")
-    {"error": {"message": "... Please try again in 1.187s."}}      waits_in_body -> (1.187, "text")
+    < x-ratelimit-reset-tokens: 6m0s       waits_elsewhere -> (360.0, "x-ratelimit-reset-tokens")
+    {"error": {"message": "... Please try again in 1.187s."}}      waits_elsewhere -> (1.187, "text")
 
 Reads no clock: `now_s` is Unix time in seconds. Whether to wait at all, and for which of these, is known to `retry`.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .durations import SPAN, parse_date_s, parse_duration_s
 from .problem import read_error
@@ -79,13 +79,23 @@ def rate_limits(headers: Mapping[str, str], *, now_s: float) -> RateLimits:
     return RateLimits(**found)  # type: ignore[arg-type]  # the names are those of the fields, by the lines above
 
 
-def waits_in_body(document: Any, error: Any) -> Iterator[Told]:
-    """The waits that a decoded body tells: `error` is the error found in it, or None."""
+def waits_elsewhere(
+    head: Headers, document: Any, error: Any, now_s: float, retry_after: Callable[[Headers, float], Iterable[Told]]
+) -> Iterator[Told]:
+    """The waits that an answer tells elsewhere than in its Retry-After, in the order of trust.
+
+    `document` is its decoded body, `error` the error found in it, or None. `retry_after` reads the Retry-After of
+    headers that a provider's answer had, and that stand in the body now.
+    """
     yield from _retry_info(error)
     yield from _sentence(document if error is None else error)
+    yield from _resets(head, now_s)
+    inner = _passed_on_headers(error)
+    yield from retry_after(inner, now_s)
+    yield from _resets(inner, now_s)
 
 
-def passed_on_headers(error: Any) -> Headers:
+def _passed_on_headers(error: Any) -> Headers:
     """The headers of the provider behind OpenRouter, which passes them on inside the body."""
     metadata = error.get("metadata") if isinstance(error, dict) else None
     passed_on = metadata.get("headers") if isinstance(metadata, dict) else None
@@ -111,7 +121,7 @@ def _sentence(error: Any) -> Iterator[Told]:
         yield parse_duration_s(found[1]) or 0.0, "text"
 
 
-def resets(head: Headers, now_s: float) -> Iterator[Told]:
+def _resets(head: Headers, now_s: float) -> Iterator[Told]:
     """The resets of the limits that are used up, the latest of them; of limits that don't tell, the earliest."""
     for windows in (_NAMED_WINDOWS, _PLAIN_WINDOWS):
         spent: List[Told] = []
