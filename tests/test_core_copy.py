@@ -10,6 +10,12 @@ import pytest
 
 from . import forms, module
 from .test_floors import floors
+from .test_status import ROWS, as_bytes
+
+_status = module("protocol.status")
+STATUSES, classify, classify_error, error_from = (
+    getattr(_status, name) for name in ("STATUSES", "classify", "classify_error", "error_from")
+)
 
 PACKAGE = forms.SOURCE
 NAME = "vendored_chat"  # not our own: a copy may have any name
@@ -100,6 +106,41 @@ tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
 s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
 e = error_of(lambda: list(s))
 tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
+    ("an error in the words of another server", """
+e = error_of(lambda: client(reply(status=404, body={"detail": "Not Found"})).chat("Hi"))
+tell(type(e).__name__, str(e), e.body)""", ["NotFoundError", '404 Not Found: {"detail": "Not Found"}', {"detail": "Not Found"}]),
+    ("an error as a web page", """
+c = client(reply(status=502, body=b"<html><title>502 Bad Gateway</title>" + bytes([10, 27]) + b"</html>"), max_retries=0)
+tell(str(error_of(lambda: c.chat("Hi"))))""", ["502 Bad Gateway: <html><title>502 Bad Gateway</title> </html>"]),
+    ("an error that nobody can read", """
+import gzip
+c = client(reply(status=500, body=gzip.compress(bytes(range(256)), mtime=0)), max_retries=0)
+tell(str(error_of(lambda: c.chat("Hi"))).endswith("bytes that are no text"))""", [True]),
+    ("an error nested beyond what can be written again", """
+text = '{"detail":' * 900 + '""' + "}" * 900
+tell(chat.classify(400, {}, text).message[:15])""", ["400 Bad Request"]),
+    ("an empty error beside an answer", """
+tell(client({**DOCUMENT, "error": {"message": "", "type": "", "code": None}}).chat("Hi").text)""", ["Hello!"]),
+    ("an error without envelope inside a 200", """
+e = error_of(lambda: client({"object": "error", "message": "engine died", "type": "E", "code": 400}).chat("Hi"))
+tell(type(e).__name__, e.message, e.code)""", ["BadRequestError", "200 OK with an error inside (400 Bad Request): engine died", "400"]),
+    ("an error inside a 200 that speaks of the request", """
+bad = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": None}}
+c = client(bad, DOCUMENT)
+tell(error_of(lambda: c.chat("Hi")).attempts)""", [1]),
+    ("a status that is rarely met", """
+e = error_of(lambda: client(reply(status=405, body={"error": "no"})).chat("Hi"))
+tell(type(e).__name__, str(e))""", ["APIStatusError", "405 Client Error: no"]),
+    ("a status of one server alone: Groq's flex capacity is not waited for", """
+c = client(reply(status=498), DOCUMENT)
+tell(error_of(lambda: c.chat("Hi")).attempts)""", [1]),
+    ("a status above those that are known: the server's fault", """
+tell(client(reply(status=529), DOCUMENT).chat("Hi").attempts)""", [2]),
+    ("an empty account in the words of another server", """
+e = error_of(lambda: client(reply(status=400, body={"error": {"message": "no", "type": "budget_exceeded"}})).chat("Hi"))
+tell(type(e).__name__, e.type)""", ["BadRequestError", "budget_exceeded"]),
+    ("a redirect", """
+tell(str(error_of(lambda: client(reply(status=308, headers={"Location": "/v1/"})).chat("Hi"))))""", ["308 Redirection: redirects to /v1/, and is not followed"]),
     ("retries, with a date in Retry-After", """
 import email.utils, time
 c = client(reply(status=503, headers={"Retry-After": email.utils.formatdate(time.time() + 60, usegmt=True)}), DOCUMENT)
@@ -163,6 +204,48 @@ tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without s
 def test_the_core_works_alone(core, program, expected):
     """Chats, streams, tries again and explains."""
     assert core(program) == expected
+
+
+JUDGE = """
+from {name}.protocol.status import classify_error, error_from
+def facts(verdict):
+    error = error_from(verdict)
+    return [type(error).__name__, error.retryable, str(error), verdict.kind, error.code, error.type, error.param]
+answers = [facts(chat.classify(*row[:2], bytes.fromhex(row[2]))) for row in {answers}]
+inside = [classify_error(row["error"], whole=row).retry for row in {inside}]
+tell(answers, inside)"""
+
+
+def test_openais_own_errors_are_judged_as_in_the_whole_package(core):
+    """Kind, class, words and the next attempt of an answer; and whether there is one after an error inside a 200."""
+    own = (
+        "OpenAI",
+        "the server",
+        "x-should-retry",
+        "relay, quota",
+        "Azure, code",
+        "408",
+        "409",
+        "425",
+        "JSON cut",
+        "103",
+    )
+    answers = [(*row[1:3], as_bytes(row[3])) for row in ROWS if row[0].startswith(own) and "nothing" not in row[0]]
+    answers += [(number, {}, b"") for number in STATUSES if number >= 300]
+    said = [("server_error", None), ("invalid_request_error", None), ("insufficient_quota", "insufficient_quota")]
+    said += [("tokens", "rate_limit_exceeded"), ("invalid_request_error", "context_length_exceeded"), (None, None)]
+    inside = [{"error": {"message": "no", "type": kind, "param": None, "code": code}} for kind, code in said]
+
+    program = JUDGE.format(name=NAME, answers=[(*row[:2], row[2].hex()) for row in answers], inside=inside)
+    verdicts = [classify(*row)._replace(hint="") for row in answers]
+    made = [error_from(verdict) for verdict in verdicts]
+    assert core(program) == [
+        [
+            [type(error).__name__, error.retryable, str(error), verdict.kind, error.code, error.type, error.param]
+            for error, verdict in zip(made, verdicts)
+        ],
+        [classify_error(document["error"], whole=document).retry for document in inside],
+    ]
 
 
 LEFT_OUT = [

@@ -9,9 +9,9 @@ Codes and types by name, then well-known sentences; the kinds are those of `stat
 from __future__ import annotations
 
 import re
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
-from .problem import BROKE, Said
+from .problem import Said
 
 # What servers call things where no status speaks: `code` or `type` of an error inside a 200, without case, "_" and "-".
 _WORDS: Dict[str, str] = {
@@ -51,6 +51,7 @@ _BASE_RESP: Dict[str, str] = {
     "2049": "auth",
     "2056": "quota",
 }
+BROKE = r"(?i)\binsufficient[ _](?:balance|credits?|funds)\b"
 # Errors inside a 200 that have neither code nor type: only the sentence is left to go by.
 _SENTENCES = (
     (r"(?i)^unexpected endpoint", "not_found"),  # LM Studio, a wrong path
@@ -62,10 +63,24 @@ _SENTENCES = (
 )
 
 
-def kind_by_words(error: Any, said: Said) -> str:
-    """The kind of an error inside a 200; "stream_error" where no word of it is known."""
-    if isinstance(error, dict) and "status_msg" in error:
-        return _BASE_RESP.get(said.code or "", "stream_error")
+def look_inside(error: Any, said: Said, number: int) -> Tuple[int, str]:
+    """The HTTP status that an error inside a 200 names (0: none), and its kind, "" where that is the status's.
+
+    `number` is the status that its code names. What says no word that is known is a "stream_error".
+    """
+    number = number or _other_number(error)
+    if isinstance(error, dict) and "status_msg" in error:  # MiniMax has numbers of its own
+        return number, _BASE_RESP.get(said.code or "", "stream_error")
+    return number, "" if number else _kind_by_words(said)
+
+
+def _other_number(error: Any) -> int:
+    names = ("status", "status_code", "http_code") if isinstance(error, dict) else ()
+    given = (str(error.get(name)) for name in names)
+    return next((int(text) for text in given if re.fullmatch(r"[45]\d\d", text)), 0)
+
+
+def _kind_by_words(said: Said) -> str:
     for name in (said.code, said.type):
         kind = _WORDS.get(re.sub(r"[_\-\s]", "", name or "").lower())
         if kind:
