@@ -291,13 +291,18 @@ OPTIONAL = (
     Feature(
         "dialects",
         "what servers other than OpenAI's say in another way",
-        ("protocol/chunk_dialects.py", "protocol/sendable.py", "protocol/refusals.py"),
+        (
+            "protocol/chunk_dialects.py",
+            "protocol/error_dialects.py",
+            "protocol/status_dialects.py",
+            "protocol/sendable.py",
+            "protocol/refusals.py",
+        ),
     ),
     Feature(
         "hints",
         "errors say the cure of a mistake that is recognised, and why there was no further attempt",
         ("protocol/hints.py", "protocol/last_word.py"),
-        ("protocol/chunk_dialects.py", "protocol/error_dialects.py", "protocol/status_dialects.py"),
     ),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
