@@ -3,37 +3,32 @@
     : keep-alive                                        a comment: says nothing
     data: {"choices":[{"index":0,"delta":...            one line of data ...
                                                         ... and the blank line that sends the event off
-    id: 3                                               an id without data: no event
-                                                        (but it is the last event id from here on)
-    data: [DONE]
+    id: 3                                               an id without data: no event, but the id from here on
 
-A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028, U+2029 and U+0085 stand raw in the
-JSON of many servers and belong to it. The text is UTF-8 whatever Content-Type says, and a byte that is no UTF-8 becomes
-U+FFFD. One byte order mark at the very start is dropped.
-
-Two leniencies, both for servers that are out there:
+A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028 and its like stand raw in the JSON
+of many servers. The text is UTF-8 whatever Content-Type says. Two leniencies:
 
 * **The end of the body.** The standard drops an event that no blank line follows. Some proxies lose the last line ends,
-  so `close()` gives that event out if it is complete: its data is `[DONE]` or parses as JSON. Otherwise it stays
-  dropped, and `unfinished` keeps its text for the error message.
-* **The field `error`.** llama.cpp's server (2024 to mid 2025) wrote `error: {...}` where others write
-  `data: {"error": {...}}`. To the standard that is an unknown field. An event with such a field and without data is
-  given out as `Event(data=..., event="error")`.
+  so `close()` gives it out if it is complete: `[DONE]`, or JSON.
+* **The field `error`.** llama.cpp's server (2024 to mid 2025) wrote it for `data: {"error": ...}`. An event that has
+  it, and no data, is given out under that name.
 
-Does not parse the JSON of events, but for the one question at the end of the body. Pure.
+Pure.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, List, NamedTuple, NoReturn, Optional
+import re
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from .errors import InvalidResponseError
 
 DONE = "[DONE]"
 # Twice the largest event that is known to be sent on purpose (64 MiB: audio and images as base64 in one chunk).
 MAX_EVENT_BYTES = 128 * 1024 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_RETRY = re.compile(rb"(?m)^retry: ?([0-9]{1,15})\n")  # 15 digits of milliseconds are thirty thousand years
+_SAYS_NOTHING = re.compile("(?m)^(?!data|error).*\n|^:.*")
 
 
 class Event(NamedTuple):
@@ -53,59 +48,46 @@ _new_event: Callable[[Any, Any], Event] = tuple.__new__
 
 
 class SSEDecoder:
-    """Decodes one event stream, fed in pieces of any size; where the cuts fall makes no difference to the events.
+    """Decodes one event stream, fed in pieces of any size, in time that is linear in the bytes.
 
-    `max_event_bytes` bounds what a server can make us hold (None: no bound). It counts all bytes since the last blank
-    line, a line end as one byte. Over it, the events before the oversized one are still given out; then
-    `InvalidResponseError` is raised. Time is linear in the bytes, whatever their cuts.
+    `max_event_bytes` bounds an event with its blank line, a line end counted as one byte (None: no bound). Over it, the
+    events before the oversized one are still given out; then InvalidResponseError is raised.
 
     last_event_id   the id in force after the last blank line
-    retry_ms        the reconnection time last asked for, in milliseconds, or None
-    unfinished      after `close()`: the text that was cut off, as on the wire, or ""
+    unfinished      after `close()`: the text that was cut off, or ""
     """
 
     def __init__(self, max_event_bytes: Optional[int] = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
         self.last_event_id = ""
-        self.retry_ms: Optional[int] = None
         self.unfinished = ""
+        self._limit_bytes = float("inf") if max_event_bytes is None else max_event_bytes
+        self._retry_ms: Optional[int] = None
         self._begin()
 
     def _begin(self) -> None:
-        self._line: List[bytes] = []  # the pieces of the line that has no end yet
-        self._data: List[str] = []  # the data lines of the event that has no blank line yet
-        self._error: List[str] = []
-        self._event = ""
-        self._id = self.last_event_id  # the standard's "last event ID buffer"; a blank line brings it into force
-        self._retry_ms: Optional[int] = None
-        self._size_bytes = 0  # since the last blank line
-        self._at_start = True
+        self._held = bytearray()  # what came since the last blank line, every line end as LF
+        self._encoding = "utf-8-sig"  # which drops one byte order mark; behind the first blank line, "utf-8"
         self._after_cr = False
-        self._too_long = False
         self._idle = False  # the last byte ended an event, and nothing is left over
 
     def feed(self, data: bytes) -> List[Event]:
         """The events that `data` completes, in order. Raises InvalidResponseError over the limit."""
-        limit = self.max_event_bytes
-        if self._idle and data.endswith(b"\n\n") and b"\r" not in data and (limit is None or len(data) <= limit):
+        if self._idle and data.endswith(b"\n\n") and b"\r" not in data and len(data) <= self._limit_bytes:
             # A token, an event, a read: a live answer comes like this, and this is all that is done for it.
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
                 return [_new_event(Event, (data[6:-2].decode("utf-8", "replace"), "", self.last_event_id, None))]
-            events = self._take_plain(data)
-            if events is not None:
-                return events
-        if self._too_long:
-            self._refuse()
-        if self._after_cr or b"\r" in data:
-            data = self._with_line_feeds(data)
-        if limit is not None and self._size_bytes + len(data) > limit:
-            data = self._within(limit, data)
-        end = data.rfind(b"\n") + 1
-        events = self._take_lines(data[:end]) if end else []
-        if end < len(data):
-            self._line.append(data[end:])
-            self._size_bytes += len(data) - end
-        self._idle = not (self._size_bytes or self._after_cr or self._too_long)
+            return self._take(data)
+        held = self._held
+        unseen = max(len(held) - 1, 0)  # where a blank line may be that was not there before
+        held += self._with_line_feeds(data) if self._after_cr or b"\r" in data else data
+        blank = held.rfind(b"\n\n", unseen)
+        end = self._before_oversized(blank + 2) if blank >= 0 else 0
+        events = self._take(bytes(held[:end])) if end else []
+        del held[:end]
+        if not events:
+            self._check_size()
+        self._idle = end > 0 and not (held or self._after_cr)
         return events
 
     def close(self) -> List[Event]:
@@ -113,163 +95,89 @@ class SSEDecoder:
 
         The decoder is then ready for the next connection; `last_event_id` and `retry_ms` stay, for reconnecting.
         """
-        if self._too_long:
-            self._refuse()
-        rest = b"".join(self._line)
-        if self._at_start and rest.startswith(_BYTE_ORDER_MARK):
-            rest = rest[3:]
-        last_line = rest.decode("utf-8", "replace")
-        before = self._wire_text()
-        if last_line:
-            self._take_line(last_line)
-        whole = _is_complete("\n".join(self._data or self._error))
-        self.unfinished = "" if whole or (last_line.startswith(":") and not before) else before + last_line
-        events: List[Event] = []
-        if whole:
-            self._dispatch(events)
+        self._check_size()
+        self._retry_ms = self.retry_ms
+        last_id, rest = self.last_event_id, self._held.decode(self._encoding, "replace")
+        events = [event for event in self._take_block(rest) if _is_complete(event.data)]
+        if not events:
+            self.last_event_id = last_id
+        self.unfinished = "" if events else _SAYS_NOTHING.sub("", rest)
         self._begin()
         return events
 
     @property
+    def retry_ms(self) -> Optional[int]:
+        """The reconnection time last asked for, in milliseconds, or None. It counts before its blank line is here."""
+        found = _RETRY.findall(self._held)
+        return int(found[-1]) if found else self._retry_ms
+
+    @property
     def inside_data(self) -> bool:
-        """Whether the last bytes belong to a data line that has no end yet: an event on its way, and no keep-alive."""
-        return b"".join(self._line[:4]).startswith(b"data")  # the name is here after four pieces, however short
+        """Whether an event with data is on its way: the last bytes are no mere keep-alive."""
+        return b"\ndata" in b"\n" + self._held[:999]
 
     def _with_line_feeds(self, data: bytes) -> bytes:
-        """Every line end as LF. A CR ends its line; an LF right after it, even in the next piece, is part of it."""
-        if self._after_cr and data[:1] == b"\n":
+        """A CR ends its line; an LF right after it, even in the next piece, is part of it."""
+        if self._after_cr and data.startswith(b"\n"):
             self._after_cr = False
             data = data[1:]
         if data:
             self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _measure(self, lines: bytes) -> None:
-        """Keep count of the bytes since the last blank line; `lines` is new and ends with a line feed."""
-        last_blank = lines.rfind(b"\n\n")
-        if last_blank >= 0:
-            self._size_bytes = len(lines) - last_blank - 2
-        elif not self._line and lines.startswith(b"\n"):
-            self._size_bytes = len(lines) - 1
-        else:
-            self._size_bytes += len(lines)
-
-    def _within(self, limit: int, data: bytes) -> bytes:
-        """`data` up to the event that is longer than `limit`; raises if there is nothing before it."""
+    def _before_oversized(self, end: int) -> int:
+        """Where the first event above the limit begins, among those that are held up to `end`; else `end`."""
         start = 0
-        size = self._size_bytes
-        at_line_start = not self._line
-        while True:
-            blank = start if at_line_start and data.startswith(b"\n", start) else data.find(b"\n\n", start)
-            stop = len(data) if blank < 0 else min(blank + 2, len(data))
-            if blank == start and at_line_start:
-                stop = start + 1
-            if size + stop - start > limit:
-                break
-            if stop == len(data):
-                return data
-            start, size, at_line_start = stop, 0, True
-        self._too_long = True
-        if not start:
-            self._refuse()
-        return data[:start]
+        while end - start > self._limit_bytes:
+            stop = start + 1 if self._held.startswith(b"\n", start) else self._held.find(b"\n\n", start) + 2
+            if stop - start > self._limit_bytes:
+                return start
+            start = stop
+        return end
 
-    def _refuse(self) -> NoReturn:
-        raise InvalidResponseError(
-            f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
-            "raise the decoder's max_event_bytes (None: no limit)"
-        )
+    def _check_size(self) -> None:
+        if len(self._held) > self._limit_bytes:
+            raise InvalidResponseError(
+                f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
+                "raise the decoder's max_event_bytes (None: no limit)"
+            )
 
-    def _take_plain(self, whole_events: bytes) -> Optional[List[Event]]:
-        """The quick way, if every event is one line, `data: ...`, and a blank one; None if it is not so.
+    def _take(self, whole: bytes) -> List[Event]:
+        """The events of what ends with a blank line."""
+        text = whole.decode(self._encoding, "replace")
+        self._encoding = "utf-8"
+        # The quick way, for events of one line, alike up to their data: one split per read, and not a step per line.
+        # n pieces with 2 n line feeds among and after them leave none for the inside of a piece.
+        head = "data: " if text.startswith("data: ") else "data:"
+        pieces = text[len(head) : -2].split(f"\n\n{head}")
+        is_plain = text.startswith(head) and text.count("\n") == 2 * len(pieces)
+        if is_plain and (head == "data: " or "\n\ndata: " not in text):
+            last_id = self.last_event_id
+            return [_new_event(Event, (piece, "", last_id, None)) for piece in pieces]
+        return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
-        That is what an answer looks like, and it costs one split per read instead of a step per line. No event is
-        misread: n pieces with 2 n line feeds among and after them leave none for the inside of a piece.
-        """
-        text = whole_events.decode("utf-8", "replace")
-        if text.startswith("data: "):
-            pieces = text[6:-2].split("\n\ndata: ")
-        elif text.startswith("data:"):
-            pieces = [piece[1:] if piece.startswith(" ") else piece for piece in text[5:-2].split("\n\ndata:")]
-        else:
-            return None
-        if text.count("\n") != 2 * len(pieces):
-            return None
-        self.last_event_id = last_id = self._id
-        return [_new_event(Event, (piece, "", last_id, None)) for piece in pieces]
-
-    def _take_lines(self, lines: bytes) -> List[Event]:
-        """The events that these whole lines complete; what was held of the first line goes before them."""
-        self._measure(lines)
-        if self._line:
-            lines = b"".join([*self._line, lines])
-            self._line.clear()
-        if self._at_start:
-            self._at_start = False
-            lines = lines[3:] if lines.startswith(_BYTE_ORDER_MARK) else lines
-        events: List[Event] = []
-        blank = lines.rfind(b"\n\n") + 2
-        if blank > 1 and not (self._data or self._error or self._event or self._retry_ms is not None):
-            plain = self._take_plain(lines[:blank])
-            if plain is not None:
-                events, lines = plain, lines[blank:]
-        for line in lines.decode("utf-8", "replace").split("\n")[:-1]:
-            if not line:
-                self._dispatch(events)
-            elif line.startswith("data: "):
-                self._data.append(line[6:])
-            else:
-                self._take_line(line)
-        return events
-
-    def _take_line(self, line: str) -> None:
-        """One line that is not blank. A comment has the empty field name, and is ignored as any unknown field is."""
-        field, _, value = line.partition(":")
-        take = _FIELDS.get(field)
-        if take is not None:
-            take(self, value[1:] if value.startswith(" ") else value)
-
-    def _dispatch(self, events: List[Event]) -> None:
-        """A blank line."""
-        self.last_event_id = self._id
-        if self._data:
-            events.append(Event("\n".join(self._data), self._event, self._id, self._retry_ms))
-        elif self._error:
-            events.append(Event("\n".join(self._error), "error", self._id, self._retry_ms))
-        self._data, self._error, self._event, self._retry_ms = [], [], "", None
-
-    def _take_data(self, value: str) -> None:
-        self._data.append(value)
-
-    def _take_error(self, value: str) -> None:
-        self._error.append(value)
-
-    def _take_event(self, value: str) -> None:
-        self._event = value
-
-    def _take_id(self, value: str) -> None:
-        if "\0" not in value:
-            self._id = value
-
-    def _take_retry(self, value: str) -> None:
-        # str.isdigit alone also takes digits of other scripts. 15 digits of milliseconds are thirty thousand years; and
-        # int() of thousands of digits raises, since Python 3.11.
-        if value.isascii() and value.isdigit() and len(value) <= 15:
-            self.retry_ms = self._retry_ms = int(value)
-
-    def _wire_text(self) -> str:
-        """The complete lines of the event in progress, as good as they can be told."""
-        lines = [f"data: {line}\n" for line in self._data] + [f"error: {line}\n" for line in self._error]
-        return "".join(lines)
-
-
-_FIELDS = {
-    "data": SSEDecoder._take_data,
-    "event": SSEDecoder._take_event,
-    "id": SSEDecoder._take_id,
-    "retry": SSEDecoder._take_retry,
-    "error": SSEDecoder._take_error,
-}
+    def _take_block(self, block: str) -> List[Event]:
+        """The event, if there is one, of the lines between two blank ones."""
+        data: List[str] = []
+        error: List[str] = []
+        event, retry_ms = "", None
+        for line in block.split("\n"):
+            name, _, value = line.partition(":")  # of a comment, the name is ""
+            value = value[1:] if value.startswith(" ") else value
+            if name == "data":
+                data.append(value)
+            elif name == "error":
+                error.append(value)
+            elif name == "event":
+                event = value
+            elif name == "id" and "\0" not in value:
+                self.last_event_id = value
+            elif name == "retry" and re.fullmatch("[0-9]{1,15}", value):
+                self._retry_ms = retry_ms = int(value)
+        if not (data or error):
+            return []
+        name = event if data else "error"
+        return [_new_event(Event, ("\n".join(data or error), name, self.last_event_id, retry_ms))]
 
 
 def _is_complete(data: str) -> bool:
