@@ -320,6 +320,8 @@ OPTIONAL = (
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
         ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
     ),
+    Feature("cost", "CostTracker: sums, budget, bill; without it a reply still has its cost", ("protocol/tracker.py",)),
+    Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),
     Feature("query", "query= and extra_query=; without it, a query in base_url", ("protocol/query.py",)),
     Feature("azure", "Client.azure, for deployment URLs", ("azure.py", "protocol/query.py")),
