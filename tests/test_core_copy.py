@@ -102,6 +102,27 @@ tell(type(e).__name__, e.retry_after_s, e.hint, c.transport.sleeps)""", ["RateLi
 s = client(["Hel", {"error": {"message": "no", "code": 529}}], max_retries=0).stream("Hi")
 e = error_of(lambda: list(s))
 tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
+    ("a stream of chunks that are alike", """
+s = client([*"Hello", "[DONE]"]).stream("Hi")
+tell(list(s), s.reply.text)""", [["H", "e", "l", "l", "o"], "Hello"]),
+    ("a whole answer where a stream was asked for", """
+s, t = client(DOCUMENT).stream("Hi"), client(DOCUMENT).stream("Hi")
+tell(list(s), s.reply.complete, list(t.chunks()) == [DOCUMENT])""", [["Hello!"], True, True]),
+    ("a stream where a whole answer was asked for", """
+tell(client(reply(pieces=sse("Hel", "lo"))).chat("Hi").text)""", ["Hello"]),
+    ("JSON that is no answer", """
+e = error_of(lambda: client({"id": "x"}).chat("Hi"))
+tell(type(e).__name__, str(e), e.body)""", ["InvalidResponseError", "the server answered 200 with what is no answer: id: x", {"id": "x"}]),
+    ("a page of HTML", """
+e = error_of(lambda: client("<html><title>Log in</title></html>").stream("Hi").read())
+tell(type(e).__name__, str(e))""", ["InvalidResponseError", 'the server answered 200 with what is no answer: HTML page "Log in"']),
+    ("no JSON at all where a stream was asked for", """
+e = error_of(lambda: client(reply(pieces=["no route"], headers={"Content-Type": "text/plain"})).stream("Hi").read())
+tell(str(e))""", ["the server answered 200 with what is neither an answer nor an event stream (text/plain): no route"]),
+    ("an event that is no JSON", """
+s = client(["Hel", b"data: zz\\n\\n", "[DONE]"]).stream("Hi")
+e = error_of(lambda: list(s))
+tell(type(e).__name__, "zz" in str(e), e.reply.text)""", ["InvalidResponseError", True, "Hel"]),
     ("a stream that broke off", """
 s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
 e = error_of(lambda: list(s))

@@ -14,7 +14,8 @@ import json
 import threading
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from ..protocol.answer import StreamReader, chunk_from
+from ..protocol.answer import StreamReader
+from ..protocol.answer_dialects import chunk_from
 from ..protocol.wire import ResponseHead
 from ..transport.http1 import HTTP_FAILURES, ResponseReader
 from .edits import DONE, Document, Fields

@@ -4,8 +4,8 @@ r"""Reads the body of a 200: a Reply where it is a completion, a typed error whe
     data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Sal"}}]}\n\n      an event, for `StreamReader`
     data: [DONE]\n\n                                                             the end of its stream
 
-Servers answer one where the other was asked, put errors inside a 200, and end streams early: all of it is judged here.
-A stream is complete when `[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
+Servers answer one where the other was asked, put errors inside a 200, and end streams early. A stream is complete when
+`[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .chunks import ChunkAssembler
 from .errors import APIError, InvalidResponseError, StreamInterrupted
 from .problem import find_error, readable
 from .reply import Reply
-from .sse import DONE, MAX_EVENT_BYTES, Event, SSEDecoder
+from .sse import DONE, Event, SSEDecoder
 from .status import classify_error, error_from, request_id_from, tell_head
 
-_MARGIN = b" \t\r\n\xef\xbb\xbf"  # blank lines while a request is queued (DeepSeek), a byte order mark of a proxy
+_MARGIN = b" \t\r\n\xef\xbb\xbf"  # blank lines while a request is queued (DeepSeek), a proxy's byte order mark
 _EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
 _DOCUMENT_STARTS = (b"{", b"[", b'"', b"<")  # JSON or HTML; no line of an event begins so
-_JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+_NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
 
 
 def read_answer(
@@ -35,12 +35,11 @@ def read_answer(
     models and embeddings, "" for an endpoint whose shape is not judged.
     """
     try:
-        reply = Reply(_document(status, headers, body, required))
+        return _with_facts(Reply(_document(status, headers, body, required)), headers, attempts)
     except APIError as error:
         tell_head(error, status, headers)
         error.attempts = attempts
         raise
-    return _with_facts(reply, headers, attempts)
 
 
 def _document(status: int, headers: Mapping[str, str], body: bytes, required: str) -> Dict[str, Any]:
@@ -50,22 +49,19 @@ def _document(status: int, headers: Mapping[str, str], body: bytes, required: st
     except (ValueError, RecursionError) as problem:  # RecursionError: nested beyond what any answer is
         if text.startswith(_EVENT_STARTS):  # although no stream was asked for: mini-sglang, some relays
             return _assembled(StreamReader(status, headers), body)
-        kind = headers.get("content-type") or "no Content-Type"
-        what = f"something that is not JSON ({kind}, {len(body)} bytes)"
-        if not text:
-            what = "only blank lines" if body else "an empty body"
-        raise _invalid(f"the server answered {status} with {what}", body) from problem
+        raise _no_answer(status, headers, text, body, required) from problem
     # Where the shape is not judged, what says that it is no error is none: a failed batch has a field `errors`.
     is_named = not required and isinstance(document, dict) and document.get("object") not in (None, "error")
     error = None if is_named else find_error(document)
     if error is not None:
         raise error_from(classify_error(error, whole=document))
-    flaw = _flaw(document, required)
-    if flaw:
-        invalid = _invalid(f"the server's JSON {flaw}", body)
-        invalid.body = document
-        raise invalid
-    return document  # type: ignore[no-any-return]
+    if not isinstance(document, dict) or (required and not _holds(document.get(required), required)):
+        raise _no_answer(status, headers, text, body, required, document)
+    return document
+
+
+def _holds(value: Any, required: str) -> bool:
+    return isinstance(value, list) and (bool(value) or required != "choices")
 
 
 def _assembled(reader: StreamReader, body: bytes) -> Reply:
@@ -76,24 +72,24 @@ def _assembled(reader: StreamReader, body: bytes) -> Reply:
     return reader.reply()
 
 
-def _flaw(document: Any, required: str) -> str:
-    """Why `document` is not what was asked for; "" where it is."""
-    judged = document.get(required) if required and isinstance(document, dict) else document
-    kind = _JSON_KINDS.get(type(judged), "a number")
-    if not isinstance(document, dict):
-        return f"is {kind}, not an object"
-    if not required or (judged and kind == "a list") or (judged == [] and required != "choices"):
-        return ""
-    if judged == []:
-        return 'holds no answer: "choices" is empty'
-    return f'is no answer: "{required}" is {kind if required in document else "missing"}'
+def _no_answer(
+    status: int, headers: Mapping[str, str], text: str, body: bytes, required: str, document: Any = None
+) -> InvalidResponseError:
+    try:
+        from .answer_dialects import what_came
+    except ImportError:  # a copy that says no more
+        what, hint = f"the server answered {status} with what is no answer", ""
+    else:
+        what, hint = what_came(status, headers, text, body, required)
+    error = _invalid(what, body)
+    error.hint = hint
+    error.body = error.body if document is None else document
+    return error
 
 
 def _invalid(what: str, body: bytes) -> InvalidResponseError:
     seen = readable(body)
-    # A captive portal or a website at the base_url answers HTML and 200.
-    hint = "is base_url right? It usually ends in /v1" if body.lstrip(_MARGIN).startswith(b"<") else ""
-    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"), hint=hint)
+    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"))
 
 
 def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Reply:
@@ -112,7 +108,7 @@ class Piece(NamedTuple):
 
 
 _LEFT_OUT: Dict[str, Any] = {}
-# A NamedTuple's own constructor takes five times as long, and this one runs for every token.
+# A NamedTuple's own constructor takes five times as long.
 _new_piece: Callable[[Any, Any], Piece] = tuple.__new__
 _raw_decode = json.JSONDecoder().raw_decode
 
@@ -125,19 +121,11 @@ class StreamReader:
         reader.done                               # `[DONE]` was here: nothing more is read
         reader.close()                            # the body ended: the last pieces, and perhaps an error
 
-    `choices` is how many were asked for (`n`); `finished` says whether all of those have a finish_reason. `text_only`
-    may be set where nobody looks at the chunks: {} stands for each of them then, and most of the work is saved.
+    `finished` says whether all the `choices` that were asked for have a finish_reason. `text_only` may be set where
+    nobody looks at the chunks: {} stands for each of them then, and most of the work is saved.
     """
 
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        *,
-        choices: int = 1,
-        attempts: int = 1,
-        max_event_bytes: Optional[int] = MAX_EVENT_BYTES,
-    ) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], *, choices: int = 1, attempts: int = 1) -> None:
         self.status = status
         self.headers = headers
         self.choices = choices
@@ -146,17 +134,18 @@ class StreamReader:
         self.error: Optional[APIError] = None
         self.text_only = False
         self.assembler = ChunkAssembler()
-        self._decoder = SSEDecoder(max_event_bytes)
+        self._decoder = SSEDecoder()
         self._begin = bytearray()  # the body up to its first chunk: it may be no stream at all
         self._whole_reply: Optional[Reply] = None
-        self._chunk_seen = False  # perhaps one without a choice, such as Azure's first and the one with the usage
+        self._chunk_seen = False  # perhaps without a choice: Azure's first, the one with the usage
         self._choice_seen = False
+        self._frame: Any = None
         try:
             from .frame import Frame
-        except ImportError:  # a copy that spends thrice the time on a chunk
-            self._frame = None
-        else:
+
             self._frame = Frame()
+        except ImportError:  # a copy that takes its time
+            pass
 
     @property
     def finished(self) -> bool:
@@ -169,22 +158,21 @@ class StreamReader:
 
     @property
     def inside_answer(self) -> bool:
-        """Whether the last bytes belong to a part of the answer that is on its way, and are no mere sign of life."""
+        """Whether the last bytes are a part of the answer, and no mere sign of life."""
         return self._decoder.inside_data or self._is_document()
 
     def reply(self) -> Reply:
-        """What has arrived so far, as a Reply; `complete` says whether it is all of it."""
+        """What has arrived so far; `complete` says whether it is all of it."""
         reply = self.assembler.reply() if self._whole_reply is None else self._whole_reply
         reply.complete = self.complete
         return _with_facts(reply, self.headers, self.attempts)
 
     def feed(self, data: bytes) -> List[Piece]:
-        """The pieces that `data` completes. After `[DONE]` or an error nothing more is looked at."""
+        """The pieces that `data` completes; after `[DONE]` or an error, none."""
         if self.done or self.error is not None:
             return []
         if not self._chunk_seen:
-            # Blank lines at the front mean nothing in any body, and may go on for minutes (DeepSeek).
-            data = data if self._begin else data.lstrip()
+            data = data if self._begin else data.lstrip()  # of blank lines there may be minutes (DeepSeek)
             self._begin += data
             if self._is_document():
                 return []
@@ -195,7 +183,7 @@ class StreamReader:
             return []
 
     def close(self) -> List[Piece]:
-        """The body has ended. Gives out what the end completes, then judges whether the stream is whole."""
+        """The pieces that the end of the body completes."""
         pieces: List[Piece] = []
         if not self.done and self.error is None:
             pieces = self._close_document() if self._is_document() else self._pieces(self._decoder.close())
@@ -216,6 +204,10 @@ class StreamReader:
         except APIError as error:
             self._fail(error)
             return []
+        try:
+            from .answer_dialects import chunk_from
+        except ImportError:  # a copy that gives it out as it came
+            return [Piece(None, reply, reply.text)]
         return [Piece(None, chunk_from(reply), reply.text)]
 
     def _pieces(self, events: List[Event]) -> List[Piece]:
@@ -224,33 +216,33 @@ class StreamReader:
         for event in events:
             data, name = event[0], event[1]
             text = frame.text_in(data) if frame and not name else None
-            if frame and text is not None:
+            if text is not None:
                 chunk = _LEFT_OUT if text_only else _loads(data)
                 pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(frame.name, text))))
                 continue
             chunk = _loads(data)
-            if name == "error" or not isinstance(chunk, dict) or _NAMES.isdisjoint(chunk):
-                pieces.append(Piece(event, None, ""))
-                self._take_other(event, chunk)
-            else:
+            if chunk.__class__ is dict and name != "error" and ("choices" in chunk or not _NAMES.isdisjoint(chunk)):
                 finished = assembler.finished_count
                 shown = assembler.add(chunk)
                 # Of the 64 KB of one read, hundreds of chunks would be alive at once: that doubles what JSON costs.
                 pieces.append(_new_piece(Piece, (event, _LEFT_OUT if text_only else chunk, shown)))
-                has_choice = bool(chunk.get("choices"))
                 self._chunk_seen = True
-                self._choice_seen = self._choice_seen or has_choice
-                # The text is looked at and not the keys, because an error may also stand inside a choice (OpenRouter).
-                if '"error"' in data or assembler.finished_count != finished or not has_choice:
+                if chunk.get("choices"):
+                    self._choice_seen = True
+                # In the text and not among the keys: it may also stand inside a choice (OpenRouter).
+                if '"error"' in data or assembler.finished_count != finished or not chunk.get("choices"):
                     self._check(chunk)
                 if frame:
                     frame.learn(data, chunk)
+            else:
+                pieces.append(Piece(event, None, ""))
+                self._take_other(event, chunk)
             if self.done or self.error is not None:
                 break
         return pieces
 
     def _take_other(self, event: Event, document: Any) -> None:
-        """An event that is no chunk: `[DONE]`, an error, a sign of life, or what was to be a chunk."""
+        """An event that is no chunk."""
         data = event.data.strip()
         if event.event == "error":
             self._fail(error_from(classify_error(data if document is None else document)))
@@ -275,42 +267,28 @@ class StreamReader:
         error.reply = self.reply()
 
     def _interrupted(self) -> APIError:
-        """The error for a body that ended although the answer had not."""
         kind = self.headers.get("content-type", "event-stream")
         if self._choice_seen or (self._chunk_seen and not self.done):
-            what = (
-                f"the stream ended after {len(self.assembler.text)} characters of text without a finish_reason or "
-                "[DONE]: the answer is cut off"
-            )
+            after = f"ended after {len(self.assembler.text)} characters of text"
+            what = f"{after} without a finish_reason or [DONE]: the answer is cut off"
         elif self.done:
             before = "chunks without a choice, and " if self._chunk_seen else ""
-            what = f"the stream held nothing but {before}[DONE]: no answer was sent"
+            what = f"held nothing but {before}[DONE]: no answer was sent"
         elif "event-stream" not in kind and self._begin:
             what = f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})"
             return _invalid(what, bytes(self._begin[:512]))
         else:
-            what = "the stream ended before its first chunk: no answer was sent"
+            what = "ended before its first chunk: no answer was sent"
         unfinished = readable(self._decoder.unfinished.encode("utf-8", "replace"))
-        return StreamInterrupted(f"{what}; its last, unfinished event: {unfinished}" if unfinished else what)
-
-
-_NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
+        end = f"; its last, unfinished event: {unfinished}" if unfinished else ""
+        return StreamInterrupted(f"the stream {what}{end}")
 
 
 def _loads(text: str) -> Any:
-    """The JSON of an event; None if it is none. (json.loads takes half as long again, looking for white space.)"""
+    """The JSON of an event, or None. (json.loads takes half as long again, looking for white space.)"""
     text = text.strip()
     try:
         value, end = _raw_decode(text)
     except (ValueError, RecursionError):
         return None
     return value if end == len(text) else None
-
-
-def chunk_from(reply: Mapping[str, Any]) -> Dict[str, Any]:
-    """A whole reply in the shape of one chunk, for callers who asked for chunks and got no stream."""
-    choices = []
-    for choice in reply.get("choices") or []:
-        as_delta = {key: value for key, value in choice.items() if key != "message"}
-        choices.append({**as_delta, "delta": choice.get("message") or {}})
-    return {**reply, "object": "chat.completion.chunk", "choices": choices}

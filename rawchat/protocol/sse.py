@@ -5,13 +5,13 @@
                                                         ... and the blank line that sends the event off
     id: 3                                               an id without data: no event, but the id from here on
 
-A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028 and its like stand raw in the JSON
-of many servers. The text is UTF-8 whatever Content-Type says. Two leniencies:
+A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028 stands raw in the JSON of many
+servers. The text is UTF-8 whatever Content-Type says. Two leniencies:
 
-* **The end of the body.** The standard drops an event that no blank line follows. Some proxies lose the last line ends,
-  so `close()` gives it out if it is complete: `[DONE]`, or JSON.
-* **The field `error`.** llama.cpp's server (2024 to mid 2025) wrote it for `data: {"error": ...}`. An event that has
-  it, and no data, is given out under that name.
+* The standard drops an event that no blank line follows. Some proxies lose the last line ends, so `close()` gives it
+  out if it is complete: `[DONE]`, or JSON.
+* llama.cpp's server (2024 to mid 2025) wrote `error: {...}` for `data: {"error": {...}}`. An event that has this field,
+  and no data, is given out under its name.
 
 Pure.
 """
@@ -32,10 +32,7 @@ _SAYS_NOTHING = re.compile("(?m)^(?!data|error).*\n|^:.*")
 
 
 class Event(NamedTuple):
-    """One event. `event` is "" where the server named none (the standard then says "message").
-
-    `id` is the last event id in force, which an earlier event may have set; `retry_ms` is what this one asked for.
-    """
+    """`event` is "" where the server named none; `id` is the last one in force, perhaps from an earlier event."""
 
     data: str
     event: str = ""
@@ -43,15 +40,14 @@ class Event(NamedTuple):
     retry_ms: Optional[int] = None
 
 
-# A NamedTuple's own constructor takes five times as long, and this one runs for every token of every answer.
+# A NamedTuple's own constructor takes five times as long.
 _new_event: Callable[[Any, Any], Event] = tuple.__new__
 
 
 class SSEDecoder:
     """Decodes one event stream, fed in pieces of any size, in time that is linear in the bytes.
 
-    `max_event_bytes` bounds an event with its blank line, a line end counted as one byte (None: no bound). Over it, the
-    events before the oversized one are still given out; then InvalidResponseError is raised.
+    `max_event_bytes` bounds an event with its blank line, a line end counted as one byte (None: no bound).
 
     last_event_id   the id in force after the last blank line
     unfinished      after `close()`: the text that was cut off, or ""
@@ -72,7 +68,7 @@ class SSEDecoder:
         self._idle = False  # the last byte ended an event, and nothing is left over
 
     def feed(self, data: bytes) -> List[Event]:
-        """The events that `data` completes, in order. Raises InvalidResponseError over the limit."""
+        """The events that `data` completes. InvalidResponseError if one is too long, once those before it are out."""
         if self._idle and data.endswith(b"\n\n") and b"\r" not in data and len(data) <= self._limit_bytes:
             # A token, an event, a read: a live answer comes like this, and this is all that is done for it.
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
@@ -80,7 +76,7 @@ class SSEDecoder:
             return self._take(data)
         held = self._held
         unseen = max(len(held) - 1, 0)  # where a blank line may be that was not there before
-        held += self._with_line_feeds(data) if self._after_cr or b"\r" in data else data
+        held += self._with_line_feeds(data) if b"\r" in data or (self._after_cr and data) else data
         blank = held.rfind(b"\n\n", unseen)
         end = self._before_oversized(blank + 2) if blank >= 0 else 0
         events = self._take(bytes(held[:end])) if end else []
@@ -91,9 +87,9 @@ class SSEDecoder:
         return events
 
     def close(self) -> List[Event]:
-        """The end of the body: the unterminated last event if it is complete, as a list of one or none.
+        """The end of the body: the unterminated last event, if it is complete.
 
-        The decoder is then ready for the next connection; `last_event_id` and `retry_ms` stay, for reconnecting.
+        The decoder is then ready for the next connection; `last_event_id` and `retry_ms` stay.
         """
         self._check_size()
         self._retry_ms = self.retry_ms
@@ -107,7 +103,7 @@ class SSEDecoder:
 
     @property
     def retry_ms(self) -> Optional[int]:
-        """The reconnection time last asked for, in milliseconds, or None. It counts before its blank line is here."""
+        """The reconnection time last asked for, or None. It counts before its blank line is here."""
         found = _RETRY.findall(self._held)
         return int(found[-1]) if found else self._retry_ms
 
@@ -119,14 +115,12 @@ class SSEDecoder:
     def _with_line_feeds(self, data: bytes) -> bytes:
         """A CR ends its line; an LF right after it, even in the next piece, is part of it."""
         if self._after_cr and data.startswith(b"\n"):
-            self._after_cr = False
             data = data[1:]
-        if data:
-            self._after_cr = data.endswith(b"\r")
+        self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _before_oversized(self, end: int) -> int:
-        """Where the first event above the limit begins, among those that are held up to `end`; else `end`."""
+        """`end`, or where, of the events that are held up to there, the first one above the limit begins."""
         start = 0
         while end - start > self._limit_bytes:
             stop = start + 1 if self._held.startswith(b"\n", start) else self._held.find(b"\n\n", start) + 2
@@ -143,11 +137,10 @@ class SSEDecoder:
             )
 
     def _take(self, whole: bytes) -> List[Event]:
-        """The events of what ends with a blank line."""
         text = whole.decode(self._encoding, "replace")
         self._encoding = "utf-8"
-        # The quick way, for events of one line, alike up to their data: one split per read, and not a step per line.
-        # n pieces with 2 n line feeds among and after them leave none for the inside of a piece.
+        # The quick way, for events of one line each: n pieces with 2 n line feeds among and after them leave none for
+        # the inside of a piece.
         head = "data: " if text.startswith("data: ") else "data:"
         pieces = text[len(head) : -2].split(f"\n\n{head}")
         is_plain = text.startswith(head) and text.count("\n") == 2 * len(pieces)
@@ -157,7 +150,7 @@ class SSEDecoder:
         return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
     def _take_block(self, block: str) -> List[Event]:
-        """The event, if there is one, of the lines between two blank ones."""
+        """The event, if there is one, of the lines between two blank lines."""
         data: List[str] = []
         error: List[str] = []
         event, retry_ms = "", None
@@ -181,11 +174,9 @@ class SSEDecoder:
 
 
 def _is_complete(data: str) -> bool:
-    """Whether an event that the end of the body cut off can be taken for whole."""
-    if data.strip() == DONE:
-        return True
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
-        return False
+    if data.strip() != DONE:
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+            return False
     return True

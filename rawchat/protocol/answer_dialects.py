@@ -1,0 +1,57 @@
+"""What servers send in place of the answer that was asked for: in the shape that was asked for, or in words.
+
+    "stream": true  ->  {"object":"chat.completion","choices":[{"index":0,"message":{"content":"Hello!"}}]}
+        becomes         {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"Hello!"}}]}
+
+    {"id":"x"}                             the server's JSON is no answer: "choices" is missing
+    <html><title>Log in</title></html>     the server answered 200 with something that is not JSON (text/html, 34 bytes)
+
+Which of them is needed was found out by `answer`. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, Mapping, Tuple
+
+_JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def chunk_from(reply: Mapping[str, Any]) -> Dict[str, Any]:
+    """A whole reply in the shape of one chunk, for callers who asked for chunks and got no stream."""
+    choices = []
+    for choice in reply.get("choices") or []:
+        as_delta = {key: value for key, value in choice.items() if key != "message"}
+        as_delta["delta"] = choice.get("message") or {}
+        choices.append(as_delta)
+    return {**reply, "object": "chat.completion.chunk", "choices": choices}
+
+
+def what_came(status: int, headers: Mapping[str, str], text: str, body: bytes, required: str) -> Tuple[str, str]:
+    """What a body is that is no answer, in words, and a hint or "".
+
+    `text` is the body without its margins; `required` the key that must hold a list, "" where no shape is asked for.
+    """
+    if not text:
+        return f"the server answered {status} with {'only blank lines' if body else 'an empty body'}", ""
+    try:
+        return f"the server's JSON {_flaw(json.loads(text), required)}", ""
+    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+        kind = headers.get("content-type") or "no Content-Type"
+        # A captive portal or a website at the base_url answers HTML and 200.
+        hint = "is base_url right? It usually ends in /v1" if text.startswith("<") else ""
+        return f"the server answered {status} with something that is not JSON ({kind}, {len(body)} bytes)", hint
+
+
+def _flaw(document: Any, required: str) -> str:
+    if not isinstance(document, dict):
+        return f"is {_kind(document)}, not an object"
+    if document.get(required) == []:
+        return f'holds no answer: "{required}" is empty'
+    return f'is no answer: "{required}" ' + (
+        f"is {_kind(document[required])}" if required in document else "is missing"
+    )
+
+
+def _kind(value: Any) -> str:
+    return _JSON_KINDS.get(type(value), "a number")

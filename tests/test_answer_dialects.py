@@ -1,0 +1,43 @@
+"""What came in place of an answer: as a chunk, or in words. How it gets that far is shown by test_answer."""
+
+import pytest
+
+from . import module
+
+dialects = module("protocol.answer_dialects")
+
+
+def test_a_whole_reply_as_a_chunk():
+    """A message becomes a delta, everything else stays, and the reply is not changed."""
+    message = {"role": "assistant", "content": "Hi"}
+    reply = {"id": "c1", "object": "chat.completion", "choices": [{"index": 0, "message": message}], "usage": None}
+
+    chunk = dialects.chunk_from(reply)
+
+    choices = [{"index": 0, "delta": message}]
+    assert chunk == {"id": "c1", "object": "chat.completion.chunk", "choices": choices, "usage": None}
+    assert reply["choices"][0]["message"] is message
+    assert dialects.chunk_from({"choices": None})["choices"] == []
+
+
+WORDS = [
+    ("nothing", b"", "choices", "the server answered 200 with an empty body", False),
+    ("blank lines", b"\n\n", "choices", "the server answered 200 with only blank lines", False),
+    ("words", b"busy", "choices", "the server answered 200 with something that is not JSON (text/x, 4 bytes)", False),
+    ("a page", b"<p>", "choices", "the server answered 200 with something that is not JSON (text/x, 3 bytes)", True),
+    ("nested", b"[" * 200_000, "", "the server answered 200 with something that is not JSON (text/x, 200000 bytes)", False),
+    ("true", b"true", "choices", "the server's JSON is a boolean, not an object", False),
+    ("a list", b"[1]", "", "the server's JSON is a list, not an object", False),
+    ("a number", b'{"data":1.5}', "data", 'the server\'s JSON is no answer: "data" is a number', False),
+    ("missing", b"{}", "data", 'the server\'s JSON is no answer: "data" is missing', False),
+    ("empty", b'{"choices":[]}', "choices", 'the server\'s JSON holds no answer: "choices" is empty', False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body, required, words, hinted", [row[1:] for row in WORDS], ids=[row[0] for row in WORDS])
+def test_what_came_in_words(body, required, words, hinted):
+    """One sentence for each kind of body; only a page of a website has a hint."""
+    text = body.strip().decode()
+    what, hint = dialects.what_came(200, {"content-type": "text/x"}, text, body, required)
+    assert what == words
+    assert ("base_url" in hint) is hinted
