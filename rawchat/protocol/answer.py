@@ -23,6 +23,7 @@ from .status import classify_error, error_from, request_id_from, tell_head
 _MARGIN = b" \t\r\n\xef\xbb\xbf"  # blank lines while a request is queued (DeepSeek), a proxy's byte order mark
 _EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
 _DOCUMENT_STARTS = (b"{", b"[", b'"', b"<")  # JSON or HTML; no line of an event begins so
+_NO_JSON = object()
 _NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
 
 
@@ -34,30 +35,28 @@ def read_answer(
     `required` names the key that must hold a list: "choices" (which must not be empty) for completions, "data" for
     models and embeddings, "" for an endpoint whose shape is not judged.
     """
-    try:
-        return _with_facts(Reply(_document(status, headers, body, required)), headers, attempts)
-    except APIError as error:
-        tell_head(error, status, headers)
-        error.attempts = attempts
-        raise
-
-
-def _document(status: int, headers: Mapping[str, str], body: bytes, required: str) -> Dict[str, Any]:
     text = body.strip(_MARGIN).decode("utf-8", "replace")
     try:
         document = json.loads(text.removesuffix("data: [DONE]"))  # 9router puts a stray one behind the JSON
-    except (ValueError, RecursionError) as problem:  # RecursionError: nested beyond what any answer is
+    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
         if text.startswith(_EVENT_STARTS):  # although no stream was asked for: mini-sglang, some relays
-            return _assembled(StreamReader(status, headers), body)
-        raise _no_answer(status, headers, text, body, required) from problem
+            return _assembled(StreamReader(status, headers, attempts=attempts), body)
+        document = _NO_JSON
+    found = _error_in(document, required)
+    if found is not None:
+        raise error_from(classify_error(found, whole=document), headers=headers, attempts=attempts)
+    if isinstance(document, dict) and (not required or _holds(document.get(required), required)):
+        return _with_facts(Reply(document), headers, attempts)
+    error = _no_answer(status, headers, text, body, required)
+    error.body = error.body if document in (_NO_JSON, None) else document
+    raise _told(error, status, headers, attempts)
+
+
+def _error_in(document: Any, required: str) -> Any:
     # Where the shape is not judged, what says that it is no error is none: a failed batch has a field `errors`.
-    is_named = not required and isinstance(document, dict) and document.get("object") not in (None, "error")
-    error = None if is_named else find_error(document)
-    if error is not None:
-        raise error_from(classify_error(error, whole=document))
-    if not isinstance(document, dict) or (required and not _holds(document.get(required), required)):
-        raise _no_answer(status, headers, text, body, required, document)
-    return document
+    if not required and isinstance(document, dict) and document.get("object") not in (None, "error"):
+        return None
+    return find_error(document)
 
 
 def _holds(value: Any, required: str) -> bool:
@@ -72,24 +71,24 @@ def _assembled(reader: StreamReader, body: bytes) -> Reply:
     return reader.reply()
 
 
-def _no_answer(
-    status: int, headers: Mapping[str, str], text: str, body: bytes, required: str, document: Any = None
-) -> InvalidResponseError:
+def _no_answer(status: int, headers: Mapping[str, str], text: str, body: bytes, required: str) -> InvalidResponseError:
     try:
         from .answer_dialects import what_came
     except ImportError:  # a copy that says no more
-        what, hint = f"the server answered {status} with what is no answer", ""
-    else:
-        what, hint = what_came(status, headers, text, body, required)
-    error = _invalid(what, body)
-    error.hint = hint
-    error.body = error.body if document is None else document
-    return error
+        return _invalid(f"the server answered {status} with what is no answer", body)
+    what, hint = what_came(status, headers, text, body, required)
+    return _invalid(what, body, hint)
 
 
-def _invalid(what: str, body: bytes) -> InvalidResponseError:
+def _invalid(what: str, body: bytes, hint: str = "") -> InvalidResponseError:
     seen = readable(body)
-    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"))
+    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"), hint=hint)
+
+
+def _told(error: APIError, status: int, headers: Mapping[str, str], attempts: int) -> APIError:
+    tell_head(error, status, headers)
+    error.attempts = attempts
+    return error
 
 
 def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Reply:
@@ -261,9 +260,7 @@ class StreamReader:
             self._fail(error_from(classify_error(error, whole=document)))
 
     def _fail(self, error: APIError) -> None:
-        self.error = error
-        tell_head(error, self.status, self.headers)
-        error.attempts = self.attempts
+        self.error = _told(error, self.status, self.headers, self.attempts)
         error.reply = self.reply()
 
     def _interrupted(self) -> APIError:
