@@ -23,7 +23,6 @@ from .status import classify_error, error_from, request_id_from, tell_head
 _MARGIN = b" \t\r\n\xef\xbb\xbf"  # blank lines while a request is queued (DeepSeek), a proxy's byte order mark
 _EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
 _DOCUMENT_STARTS = (b"{", b"[", b'"', b"<")  # JSON or HTML; no line of an event begins so
-_NO_JSON = object()
 _NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
 
 
@@ -35,20 +34,20 @@ def read_answer(
     `required` names the key that must hold a list: "choices" (which must not be empty) for completions, "data" for
     models and embeddings, "" for an endpoint whose shape is not judged.
     """
-    text = body.strip(_MARGIN).decode("utf-8", "replace")
+    text = body.lstrip(_MARGIN).rstrip().decode("utf-8", "replace")
     try:
         document = json.loads(text.removesuffix("data: [DONE]"))  # 9router puts a stray one behind the JSON
     except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
         if text.startswith(_EVENT_STARTS):  # although no stream was asked for: mini-sglang, some relays
             return _assembled(StreamReader(status, headers, attempts=attempts), body)
-        document = _NO_JSON
+        document = ...  # what no JSON is
     found = _error_in(document, required)
     if found is not None:
         raise error_from(classify_error(found, whole=document), headers=headers, attempts=attempts)
     if isinstance(document, dict) and (not required or _holds(document.get(required), required)):
         return _with_facts(Reply(document), headers, attempts)
-    error = _no_answer(status, headers, text, body, required)
-    error.body = error.body if document in (_NO_JSON, None) else document
+    error = _no_answer(status, headers, body, document, required)
+    error.body = error.body if document in (..., None) else document
     raise _told(error, status, headers, attempts)
 
 
@@ -71,12 +70,14 @@ def _assembled(reader: StreamReader, body: bytes) -> Reply:
     return reader.reply()
 
 
-def _no_answer(status: int, headers: Mapping[str, str], text: str, body: bytes, required: str) -> InvalidResponseError:
+def _no_answer(
+    status: int, headers: Mapping[str, str], body: bytes, document: Any, required: str
+) -> InvalidResponseError:
     try:
         from .answer_dialects import what_came
     except ImportError:  # a copy that says no more
         return _invalid(f"the server answered {status} with what is no answer", body)
-    what, hint = what_came(status, headers, text, body, required)
+    what, hint = what_came(status, headers, body, document, required)
     return _invalid(what, body, hint)
 
 

@@ -11,9 +11,9 @@ Which of them is needed was found out by `answer`. Pure.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Dict, Mapping, Tuple
 
+_MARGIN = b" \t\r\n\xef\xbb\xbf"
 _JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -27,20 +27,21 @@ def chunk_from(reply: Mapping[str, Any]) -> Dict[str, Any]:
     return {**reply, "object": "chat.completion.chunk", "choices": choices}
 
 
-def what_came(status: int, headers: Mapping[str, str], text: str, body: bytes, required: str) -> Tuple[str, str]:
+def what_came(status: int, headers: Mapping[str, str], body: bytes, document: Any, required: str) -> Tuple[str, str]:
     """What a body is that is no answer, in words, and a hint or "".
 
-    `text` is the body without its margins; `required` the key that must hold a list, "" where no shape is asked for.
+    `document` is its JSON, or `...` where it is none; `required` the key that must hold a list, "" where no shape is
+    asked for.
     """
+    if document is not ...:
+        return f"the server's JSON {_flaw(document, required)}", ""
+    text = body.lstrip(_MARGIN)
     if not text:
         return f"the server answered {status} with {'only blank lines' if body else 'an empty body'}", ""
-    try:
-        return f"the server's JSON {_flaw(json.loads(text), required)}", ""
-    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
-        kind = headers.get("content-type") or "no Content-Type"
-        # A captive portal or a website at the base_url answers HTML and 200.
-        hint = "is base_url right? It usually ends in /v1" if text.startswith("<") else ""
-        return f"the server answered {status} with something that is not JSON ({kind}, {len(body)} bytes)", hint
+    kind = headers.get("content-type") or "no Content-Type"
+    # A captive portal or a website at the base_url answers HTML and 200.
+    hint = "is base_url right? It usually ends in /v1" if text.startswith(b"<") else ""
+    return f"the server answered {status} with something that is not JSON ({kind}, {len(body)} bytes)", hint
 
 
 def _flaw(document: Any, required: str) -> str:
