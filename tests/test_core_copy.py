@@ -339,6 +339,12 @@ tell(list(c.stream("Hi")), "stream_options" in c.transport.json(1))"""
     assert run(program) == [["Hi"], False]
 
 
+def test_a_feature_has_one_row():
+    """Of two rows with one name, the later would hide the earlier."""
+    names = [feature.name for feature in floors.OPTIONAL]
+    assert len(names) == len(set(names))
+
+
 def test_every_module_has_its_place():
     """In the core or in a feature: nothing is out of a copy's reach."""
     everything = set(floors.copied(PACKAGE, [feature.name for feature in floors.OPTIONAL]))
