@@ -330,6 +330,17 @@ def test_a_copy_with_cost_says_what_a_call_cost(tmp_path):
     assert copy_of(tmp_path / "without", "memory", "embed")(program) == [None]
 
 
+@pytest.mark.parametrize("feature", ["session", "batch", "lab"])
+def test_what_counts_by_itself_brings_what_it_counts_with(tmp_path, feature):
+    """A client takes a tracker there, for these have one of their own."""
+    program = """
+from importlib import import_module
+tracker = import_module(chat.__name__ + ".protocol.tracker").CostTracker()
+client(DOCUMENT, cost_tracker=tracker).chat("Hi")
+tell(tracker.total_cost)"""
+    assert copy_of(tmp_path, "memory", feature)(program) == [0.00045]
+
+
 def test_a_copy_with_dialects_asks_again(tmp_path):
     """Without the option that the server refused."""
     run = copy_of(tmp_path, "memory", "dialects")
