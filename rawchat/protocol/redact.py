@@ -28,7 +28,8 @@ _ABOUT_KEYS = r"(?:auth|authentication|authorization|credentials?|headers?|schem
 _BEARER = rf"(?i)\b((?:bearer|basic)\s+)(?!<key:|{_ABOUT_KEYS})([a-z0-9._~+/=\-*]{{6,}})"
 # `api-key: 0af3...`, `"api_key": "0af3..."`, `api_key='0af3...'`. A digit tells a key from a word.
 _NAMED_KEY = r"(?i)((?:api[-_]?|subscription-)key[\"']?\s*[:=]\s*[\"']?)(?=[a-z._~+/\-]*[0-9])([a-z0-9._~+/=\-]{8,})"
-# OpenAI's 401 quotes "sk-ab***yz", with stars. Other makers' at the length that keys have: "hf_transfer" is a word.
+# sk-: OpenAI and many others, its 401 quotes "sk-ab***yz"; Groq, Hugging Face, Replicate, Fireworks, xAI, NVIDIA,
+# Google at the length that keys have: "hf_transfer" is a word.
 _KEY_SHAPES = (
     r"((?<![A-Za-z0-9]))((?:sk|pk|rk)[-_][A-Za-z0-9_\-*.]{7,}|(?:gsk|hf|r8|fw)_[A-Za-z0-9*]{16,}"
     r"|(?:xai|nvapi)-[A-Za-z0-9_\-*]{16,}|AIza[A-Za-z0-9_\-]{20,})"
