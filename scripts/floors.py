@@ -343,7 +343,6 @@ OPTIONAL = (
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
     Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", "bill.py")),
-    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "bill.py")),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
     Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py")),
     Feature(
