@@ -182,6 +182,16 @@ def test_secrets_leave_the_errors_behind_an_error():
     assert "in between" in repr(outer) and error.args == ("mine",)
 
 
+def test_an_os_error_shows_no_secret_either():
+    """It says its number, its text and its file, whatever its args have become."""
+    error = KeyError("mine")
+    error.__cause__ = OSError(5, f"cannot send {AZURE}", f"/sockets/{AZURE}")
+    redact.redact_causes(error, [AZURE])
+
+    assert AZURE not in str(error.__cause__) + repr(error.__cause__)
+    assert "[Errno 5] cannot send <key:" in str(error.__cause__)
+
+
 def test_decoded_json_is_cleaned_at_every_depth():
     """A copy: what the caller holds stays as it is."""
     given = {"a": [AZURE, {"b": f"is {AZURE}"}, 1, None]}

@@ -105,6 +105,9 @@ def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
         if id(cause) not in seen:
             seen.add(id(cause))
             cause.args = tuple(redact_text(said, known) if isinstance(said, str) else said for said in cause.args)
+            for name in ("strerror", "filename"):  # what an OSError shows in place of its args
+                if isinstance(getattr(cause, name, None), str):
+                    setattr(cause, name, redact_text(getattr(cause, name), known))
             waiting += [cause.__cause__, cause.__context__]
             waiting += [said for said in cause.args if isinstance(said, Exception)]
 
