@@ -2,8 +2,8 @@
 
     < Content-Encoding: gzip            decoder_for("gzip").decode(piece) -> all that this piece allows
 
-"deflate" should have zlib's frame and in the wild often has none; a gzip body may have several members. Loaded when an
-answer names a coding. Raises what zlib raises; `http1.py` makes its own error of that.
+"deflate" should have zlib's frame and in the wild often has none. Loaded when an answer names a coding. Raises what
+zlib raises; `http1.py` makes its own error of that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from typing import Optional
 
-CodingError = zlib.error
 # zlib's window sizes: 16 more means gzip's frame, less than 0 none at all.
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _BARE_DEFLATE_BITS = -15
@@ -23,7 +22,9 @@ def decoder_for(coding: str) -> Optional[Decoder]:
 
 
 class Decoder:
-    """Undoes one body's coding, and gives out all that each piece allows."""
+    """Undoes one body's coding."""
+
+    failure = zlib.error
 
     def __init__(self, coding: str) -> None:
         self._bits = _WINDOW_BITS[coding]
@@ -45,6 +46,3 @@ class Decoder:
             self._inflater = zlib.decompressobj(self._bits)
             decoded += self._inflater.decompress(data)
         return decoded
-
-    def flush(self) -> bytes:
-        return self._inflater.flush()

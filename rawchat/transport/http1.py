@@ -8,9 +8,8 @@ r"""HTTP/1.1 on bytes alone: a request as bytes, and a reader that turns the byt
     data: {"choices":[...]}\n\n\r\n              ... given out as soon as a part of it is here
     0\r\n\r\n                                    reader.at_end; reader.reusable: the connection serves the next request
 
-Bodies by chunks, by Content-Length or up to the end of the connection (RFC 9112, section 6.3), compression undone by
-`coding.py`, interim answers (100, 103) skipped. Opens no connection and waits for nothing: whoever owns the socket
-calls `receive` and `receive_end`. Knows nothing of chat.
+Bodies by chunks, by Content-Length or up to the end of the connection; interim answers (100, 103) are skipped. Waits
+for nothing: whoever owns the socket calls `receive` and `receive_end`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
+from urllib.parse import quote
 
 from ..protocol.wire import Headers, ResponseHead
 
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from .coding import Decoder
 
-# http.client's limit for one line: a server that sends more is no API.
-MOST_HEAD_BYTES = 65536
+MOST_HEAD_BYTES = 65536  # http.client's limit for one line
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
-_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?\Z", re.DOTALL)
+_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?", re.DOTALL)
 _HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alone, as servers made by hand do it
-_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\Z)")
+_FOLD = re.compile(r"\s*\n[ \t]+", re.ASCII)
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\r*\n)")
 _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
-_NO_TARGET = re.compile(r"[^!-~]")
 
 
 # Errors are told apart by name; the first two are named as http.client's are.
@@ -62,79 +61,69 @@ HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, Deco
 
 def encode_request(method: str, target: str, headers: Mapping[str, str], body: bytes, host: str) -> bytes:
     """A request as it crosses the wire. Host and Content-Length are added where `headers` has none."""
-    names = {name.lower() for name in headers}
-    lines = [f"{method} {target} HTTP/1.1"]
-    if "host" not in names:
-        lines.append(f"Host: {host}")
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if (body or method not in ("GET", "CONNECT")) and names.isdisjoint(("content-length", "transfer-encoding")):
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    named = f"\n{fields}".lower()
+    first = "" if "\nhost:" in named else f"Host: {host}\r\n"
+    if (body or method not in ("GET", "CONNECT")) and not ("\ncontent-length:" in named or "\ntransfer-enc" in named):
+        fields += f"Content-Length: {len(body)}\r\n"
+    return f"{method} {target} HTTP/1.1\r\n{first}{fields}\r\n".encode("latin-1") + body
 
 
 def clean_target(target: str) -> str:
     """A path and query with everything quoted that may not stand in a request line."""
-    if not _NO_TARGET.search(target):
+    if target.isascii() and target.isprintable() and " " not in target:
         return target
-    from urllib.parse import quote  # here, as addresses made by us never need it
-
     return quote(target, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 class ResponseReader:
     """Reads one answer. `receive` takes bytes as they come; what they complete stands in `head` and `pieces`.
 
-    head        None until all of it is here
-    pieces      parts of the body, decoded, for the owner to take out
-    at_end      the body is whole
-    reusable    at the end: another request may be sent on this connection
-    begun       whether any byte has come
-    interim     heads of interim answers that came before `head`
-
     With `decode=False` content codings stay as they are, also those that are not known here.
     """
 
+    head: Optional[ResponseHead] = None  # until all of it is here
+    at_end = False  # the body is whole
+    reusable = False  # at the end: another request may be sent on this connection
+    _begun = False
+    _rest = b""  # of a head, or of a line between chunks, that is not complete yet
+    _left_bytes = 0  # of a body with a Content-Length, or of a chunk
+    _awaits = "size"  # what the next line between chunks is; or the "line end" after a chunk's data, or "trailers"
+
     def __init__(self, method: str, *, reused: bool = False, decode: bool = True) -> None:
-        self.head: Optional[ResponseHead] = None
-        self.interim: List[ResponseHead] = []
-        self.pieces: List[bytes] = []
-        self.at_end = False
-        self.reusable = False
-        self.begun = False
+        self.interim: List[ResponseHead] = []  # heads that came before `head`
+        self.pieces: List[bytes] = []  # of the body, decoded, for the owner to take out
         self._method = method
         self._reused = reused
         self._decodes = decode
-        self._decoder: Optional[Decoder] = None
         self._take: Callable[[bytes], None] = self._take_head
-        self._rest = b""  # of a head, or of a line between chunks, that is not complete yet
-        self._left_bytes = 0  # of a body with a Content-Length, or of a chunk
-        self._line_end_due = False  # a chunk's data is followed by an empty rest of a line
-        self._in_trailers = False
+        self._give: Callable[[bytes], None] = self.pieces.append
 
     def receive(self, data: bytes) -> None:
         """Take the next bytes of the connection. Raises BadStatusLine, BrokenBody or DecodeError."""
-        self.begun = True
-        self._take(data)
+        if data:
+            self._begun = True
+            self._take(data)
 
     def receive_end(self) -> None:
         """The server has closed the connection. Raises where the answer is not whole; ends a body without a length."""
         if self.at_end:
             self.reusable = False
-        elif self.head is None:
-            if self.begun:
-                raise BrokenHead(f"the connection ended inside the head, after {len(self._rest)} bytes")
+        elif not self._begun:
             raise RemoteDisconnected("the connection ended before the answer")
-        elif self._take == self._give:
-            self._end(reusable=False)
+        elif self.head is None:
+            raise BrokenHead(f"the connection ended inside the head, after {len(self._rest)} bytes")
         elif self._take == self._take_sized:
             raise BrokenBody(f"Content-Length promised {self._left_bytes} more")
-        else:
+        elif self._take == self._take_chunks:
             raise BrokenBody("the connection ended before the last chunk")
+        else:
+            self._end(False)
 
     def is_stale(self, error: BaseException) -> bool:
         """Whether `error` is the end of a used connection that gave no byte of this answer; a new one may do better."""
         dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
-        return dead and self._reused and not self.begun
+        return dead and self._reused and not self._begun
 
     def take(self) -> bytes:
         """What has come of the body since the last time."""
@@ -142,8 +131,6 @@ class ResponseReader:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         return data
-
-    # The head.
 
     def _take_head(self, data: bytes) -> None:
         data = (self._rest + data).lstrip(b"\r\n")  # RFC 9112, 2.2: an empty line before the status line is skipped
@@ -156,138 +143,124 @@ class ResponseReader:
             self._rest = data
             return
         self._rest = b""
-        head = _read_head(data[: end.start()], self._reused)
-        rest = data[end.end() :]
-        if 100 <= head.status < 200 and head.status != 101:  # an interim answer: the real one follows
+        head = _read_head(data[: end.start()].decode("latin-1"), self._reused)
+        if 100 <= head.status < 200 and head.status != 101:  # the real answer follows
             self.interim.append(head)
-            if rest:
-                self._take_head(rest)
-            return
-        self.expect_body(head)
+        else:
+            self.expect_body(head)
+        rest = data[end.end() :]
         if rest:
             self._take(rest)
 
     def expect_body(self, head: ResponseHead) -> None:
-        """The head is this; what comes is the body: none at all, chunks, a length, or up to the end of the connection.
+        """The head is this; what comes is the body: none, chunks, a length, or up to the end of the connection.
 
         RFC 9112, 6.3. Raises BadStatusLine or DecodeError for what cannot be read.
         """
         self.head = head
         get = head.headers.get
-        tokens = _tokens(get("connection", ""))
-        self._keep_alive = "keep-alive" in tokens if head.http_version == "1.0" else "close" not in tokens
         tunnel = self._method == "CONNECT" and 200 <= head.status < 300
         if self._method == "HEAD" or head.status in (101, 204, 304) or tunnel:
-            self._end(reusable=self._keep_alive and head.status != 101)
+            self._end(head.status != 101)
             return
-        coding = get("content-encoding")
+        coding, transfer, length = get("content-encoding"), get("transfer-encoding"), get("content-length")
         if coding and self._decodes:
-            self._decoder = _decoder(coding)
-        transfer, length = get("transfer-encoding"), get("content-length")
+            self._expect_coding(coding)
         self._take = self._give
         if transfer is not None:
-            if _tokens(transfer)[-1:] == ["chunked"]:
+            if _tokens(transfer)[-1:] == ("chunked",):
                 self._take = self._take_chunks
         elif length is not None:
             self._left_bytes = _content_length(length)
             self._take = self._take_sized
             if not self._left_bytes:
-                self._end(reusable=self._keep_alive)
-
-    # The body.
+                self._end(True)
 
     def _take_sized(self, data: bytes) -> None:
-        surplus = len(data) - self._left_bytes
-        self._give(data[: self._left_bytes] if surplus > 0 else data)
-        self._left_bytes = max(-surplus, 0)
-        if surplus >= 0:
-            self._end(reusable=self._keep_alive and not surplus)
+        self._give(data[: self._left_bytes])
+        self._left_bytes -= len(data)
+        if self._left_bytes <= 0:
+            self._end(not self._left_bytes)
 
     def _take_chunks(self, data: bytes) -> None:
-        """RFC 9112, 7.1."""
-        parts: List[bytes] = []
-        try:
-            surplus = self._cut_chunks(self._rest + data if self._rest else data, parts)
-        finally:  # what came before a broken frame counts
-            if parts:
-                self._give(b"".join(parts))
-        if surplus is not None:
-            self._end(reusable=self._keep_alive and not surplus)
-
-    def _cut_chunks(self, data: bytes, parts: List[bytes]) -> Optional[int]:
-        """Put what `data` has of the body into `parts`; after the last chunk, how many bytes are left, else None."""
-        self._rest = b""
-        position = 0
+        """RFC 9112, 7.1: lines, and between them the data that they announce."""
+        data, self._rest = self._rest + data, b""
+        give, position = self._give, 0
         while position < len(data):
             if self._left_bytes:
                 piece = data[position : position + self._left_bytes]
                 position += len(piece)
                 self._left_bytes -= len(piece)
-                parts.append(piece)
+                give(piece)
                 continue
-            end = data.find(b"\n", position)
-            if end < 0:
-                self._hold(data[position:])
-                return None
-            line = data[position:end].rstrip(b"\r")
-            position = end + 1
-            if self._line_end_due:
-                if line:
-                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
-                self._line_end_due = False
-            elif self._in_trailers:  # fields after the last chunk are dropped, up to the empty line that ends them
-                if not line:
-                    return len(data) - position
-            else:
+            start, position = position, data.find(b"\n", position) + 1
+            if not position:
+                self._rest = data[start:]
+                longest = MOST_HEAD_BYTES if self._awaits == "trailers" else MOST_LINE_BYTES
+                if len(self._rest) > longest:
+                    raise BrokenBody(f"a line of more than {longest} bytes between chunks")
+                return
+            line = data[start:position]
+            if self._awaits == "size":
                 size_bytes = _chunk_size(line)
                 stop = position + size_bytes
                 if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
-                    parts.append(data[position:stop])
+                    give(data[position:stop])
                     position = stop + 2
                 else:
                     self._left_bytes = size_bytes
-                    self._line_end_due = size_bytes > 0
-                    self._in_trailers = not size_bytes
-        return None
-
-    def _hold(self, line: bytes) -> None:
-        longest = MOST_HEAD_BYTES if self._in_trailers else MOST_LINE_BYTES
-        if len(line) > longest:
-            raise BrokenBody(f"a line of more than {longest} bytes between chunks")
-        self._rest = line
+                    self._awaits = "line end" if size_bytes else "trailers"
+            elif self._awaits == "line end":
+                if line.strip(b"\r\n"):
+                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
+                self._awaits = "size"
+            elif not line.strip(b"\r\n"):  # what the trailers say is dropped
+                self._end(position == len(data))
+                return
 
     def _take_surplus(self, data: bytes) -> None:
         """Nobody asked for these: whatever they are, they are no answer to the next request."""
         self.reusable = False
 
-    def _give(self, data: bytes) -> None:
-        if self._decoder is not None:
-            data = _undone(self._decoder, data)
-        if data:
-            self.pieces.append(data)
-
-    def _end(self, *, reusable: bool) -> None:
+    def _end(self, clean: bool) -> None:
+        """The body is whole. `clean`: the connection is at the beginning of nothing else."""
+        assert self.head is not None
+        says = _tokens(self.head.headers.get("connection", ""))
         self.at_end = True
-        self.reusable = reusable
+        self.reusable = clean and ("keep-alive" in says if self.head.http_version == "1.0" else "close" not in says)
         self._take = self._take_surplus
-        if self._decoder is not None:
-            rest = self._decoder.flush()
-            if rest:
-                self.pieces.append(rest)
+
+    def _expect_coding(self, content_encoding: str) -> None:
+        codings = [coding for coding in _tokens(content_encoding) if coding != "identity"]
+        if codings:
+            from .coding import decoder_for  # at first use: few servers compress
+
+            decoder = decoder_for(codings[0]) if len(codings) == 1 else None
+            if decoder is None:
+                raise DecodeError(f"Content-Encoding {content_encoding!r}, where only gzip and deflate were offered")
+            self._decoder = decoder
+            self._give = self._give_decoded
+
+    def _give_decoded(self, data: bytes) -> None:
+        try:
+            decoded = self._decoder.decode(data)
+        except self._decoder.failure as error:
+            raise DecodeError(str(error)) from error
+        if decoded:
+            self.pieces.append(decoded)
 
 
-def _read_head(data: bytes, reused: bool) -> ResponseHead:
-    first, *lines = data.decode("latin-1").rstrip("\r").replace("\r\n", "\n").split("\n")
-    match = _STATUS_LINE.match(first)
+def _read_head(text: str, reused: bool) -> ResponseHead:
+    if "\n " in text or "\n\t" in text:  # values folded over several lines (obsolete: RFC 9112, 5.2)
+        text = _FOLD.sub(" ", text)
+    first, *lines = text.split("\n")
+    match = _STATUS_LINE.fullmatch(first.rstrip("\r"))
     if match is None:
         raise BadStatusLine(f"its first line is {first[:80]!r}")
     pairs: List[Tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if line[0] in " \t" and pairs:  # a value folded over several lines (obsolete: RFC 9112, 5.2)
-            name, value = pairs.pop()
-            value = f"{value} {line.strip(_BLANKS)}"
-        elif not colon:
+        if not colon:
             raise BadStatusLine(f"a header field without a colon: {line[:80]!r}")
         pairs.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version, status, reason = match.groups()
@@ -311,26 +284,6 @@ def _chunk_size(line: bytes) -> int:
     return int(match[1], 16)
 
 
-def _tokens(value: str) -> List[str]:
-    return [token.strip().lower() for token in value.split(",") if token.strip()] if value else []
-
-
-def _decoder(content_encoding: str) -> Optional[Decoder]:
-    codings = [coding for coding in _tokens(content_encoding) if coding != "identity"]
-    if not codings:
-        return None
-    from .coding import decoder_for  # at first use: few servers compress
-
-    decoder = decoder_for(codings[0]) if len(codings) == 1 else None
-    if decoder is None:
-        raise DecodeError(f"Content-Encoding {content_encoding!r}, where only gzip and deflate were offered")
-    return decoder
-
-
-def _undone(decoder: Decoder, data: bytes) -> bytes:
-    from .coding import CodingError
-
-    try:
-        return decoder.decode(data)
-    except CodingError as error:
-        raise DecodeError(str(error)) from error
+@lru_cache(maxsize=64)
+def _tokens(value: str) -> Tuple[str, ...]:
+    return tuple([token.strip().lower() for token in value.split(",") if token.strip()])
