@@ -8,8 +8,7 @@ r"""HTTP/1.1 on bytes alone: a request as bytes, and a reader that turns the byt
     data: {"choices":[...]}\n\n\r\n              ... given out as soon as a part of it is here
     0\r\n\r\n                                    reader.at_end; reader.reusable: the connection serves the next request
 
-Bodies by chunks, by Content-Length or up to the end of the connection; interim answers (100, 103) are skipped. Waits
-for nothing: whoever owns the socket calls `receive` and `receive_end`.
+Waits for nothing: whoever owns the socket calls `receive` and `receive_end`.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 from urllib.parse import quote
 
 from ..protocol.wire import Headers, ResponseHead
+from .coding import DecodeError, decoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .coding import Decoder
-
 MOST_HEAD_BYTES = 65536  # http.client's limit for one line
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
-_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?", re.DOTALL)
 _HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alone, as servers made by hand do it
-_FOLD = re.compile(r"\s*\n[ \t]+", re.ASCII)
+_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\r*\n)")
+# RFC 9112, 6.3: several equal lengths count as one, different ones make the answer unreadable.
+_CONTENT_LENGTH = re.compile(r"[ \t,]*([0-9]+)(?:[ \t]*,[ \t,]*\1)*[ \t,]*")
 _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 
 
@@ -52,10 +51,6 @@ class BrokenBody(Exception):
     """The end came, or the framing broke, before the body was whole."""
 
 
-class DecodeError(Exception):
-    """The body is not in the Content-Encoding that its head names."""
-
-
 HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, DecodeError)
 
 
@@ -64,7 +59,8 @@ def encode_request(method: str, target: str, headers: Mapping[str, str], body: b
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     named = f"\n{fields}".lower()
     first = "" if "\nhost:" in named else f"Host: {host}\r\n"
-    if (body or method not in ("GET", "CONNECT")) and not ("\ncontent-length:" in named or "\ntransfer-enc" in named):
+    framed = "\ncontent-length:" in named or "\ntransfer-encoding:" in named
+    if not framed and (body or method not in ("GET", "CONNECT")):
         fields += f"Content-Length: {len(body)}\r\n"
     return f"{method} {target} HTTP/1.1\r\n{first}{fields}\r\n".encode("latin-1") + body
 
@@ -77,10 +73,7 @@ def clean_target(target: str) -> str:
 
 
 class ResponseReader:
-    """Reads one answer. `receive` takes bytes as they come; what they complete stands in `head` and `pieces`.
-
-    With `decode=False` content codings stay as they are, also those that are not known here.
-    """
+    """Reads one answer. With `decode=False` content codings stay as they are, also those that are not known here."""
 
     head: Optional[ResponseHead] = None  # until all of it is here
     at_end = False  # the body is whole
@@ -88,10 +81,10 @@ class ResponseReader:
     _begun = False
     _rest = b""  # of a head, or of a line between chunks, that is not complete yet
     _left_bytes = 0  # of a body with a Content-Length, or of a chunk
-    _awaits = "size"  # what the next line between chunks is; or the "line end" after a chunk's data, or "trailers"
+    _next_line = "size"  # between chunks; or the "line end" after a chunk's data, or one of the "trailers"
 
     def __init__(self, method: str, *, reused: bool = False, decode: bool = True) -> None:
-        self.interim: List[ResponseHead] = []  # heads that came before `head`
+        self.interim: List[ResponseHead] = []  # (100, 103), before the real one
         self.pieces: List[bytes] = []  # of the body, decoded, for the owner to take out
         self._method = method
         self._reused = reused
@@ -101,18 +94,20 @@ class ResponseReader:
 
     def receive(self, data: bytes) -> None:
         """Take the next bytes of the connection. Raises BadStatusLine, BrokenBody or DecodeError."""
-        if data:
-            self._begun = True
+        self._begun = True
+        if self.at_end:
+            self.reusable = False  # nobody asked for these: whatever they are, they answer no later request
+        elif data:
             self._take(data)
 
     def receive_end(self) -> None:
         """The server has closed the connection. Raises where the answer is not whole; ends a body without a length."""
         if self.at_end:
             self.reusable = False
-        elif not self._begun:
-            raise RemoteDisconnected("the connection ended before the answer")
-        elif self.head is None:
+        elif self.head is None and self._begun:
             raise BrokenHead(f"the connection ended inside the head, after {len(self._rest)} bytes")
+        elif self.head is None:
+            raise RemoteDisconnected("the connection ended before the answer")
         elif self._take == self._take_sized:
             raise BrokenBody(f"Content-Length promised {self._left_bytes} more")
         elif self._take == self._take_chunks:
@@ -127,9 +122,8 @@ class ResponseReader:
 
     def take(self) -> bytes:
         """What has come of the body since the last time."""
-        pieces = self.pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        data = b"".join(self.pieces)
+        self.pieces.clear()
         return data
 
     def _take_head(self, data: bytes) -> None:
@@ -144,13 +138,13 @@ class ResponseReader:
             return
         self._rest = b""
         head = _read_head(data[: end.start()].decode("latin-1"), self._reused)
-        if 100 <= head.status < 200 and head.status != 101:  # the real answer follows
+        if 100 <= head.status < 200 and head.status != 101:
             self.interim.append(head)
         else:
             self.expect_body(head)
         rest = data[end.end() :]
         if rest:
-            self._take(rest)
+            self.receive(rest)
 
     def expect_body(self, head: ResponseHead) -> None:
         """The head is this; what comes is the body: none, chunks, a length, or up to the end of the connection.
@@ -159,19 +153,24 @@ class ResponseReader:
         """
         self.head = head
         get = head.headers.get
+        says = _tokens(get("connection", ""))
+        self._keeps = "keep-alive" in says if head.http_version == "1.0" else "close" not in says
         tunnel = self._method == "CONNECT" and 200 <= head.status < 300
         if self._method == "HEAD" or head.status in (101, 204, 304) or tunnel:
             self._end(head.status != 101)
             return
         coding, transfer, length = get("content-encoding"), get("transfer-encoding"), get("content-length")
         if coding and self._decodes:
-            self._expect_coding(coding)
+            self._give = decoder(coding, self.pieces)
         self._take = self._give
         if transfer is not None:
             if _tokens(transfer)[-1:] == ("chunked",):
                 self._take = self._take_chunks
         elif length is not None:
-            self._left_bytes = _content_length(length)
+            match = _CONTENT_LENGTH.fullmatch(length)
+            if match is None:
+                raise BadStatusLine(f"a Content-Length of {length!r}")
+            self._left_bytes = int(match[1])
             self._take = self._take_sized
             if not self._left_bytes:
                 self._end(True)
@@ -183,76 +182,50 @@ class ResponseReader:
             self._end(not self._left_bytes)
 
     def _take_chunks(self, data: bytes) -> None:
-        """RFC 9112, 7.1: lines, and between them the data that they announce."""
+        """RFC 9112, 7.1."""
         data, self._rest = self._rest + data, b""
-        give, position = self._give, 0
+        give, position = self._give, self._left_bytes
+        if position:
+            self._left_bytes = max(position - len(data), 0)
+            give(data[:position])
         while position < len(data):
-            if self._left_bytes:
-                piece = data[position : position + self._left_bytes]
-                position += len(piece)
-                self._left_bytes -= len(piece)
-                give(piece)
-                continue
             start, position = position, data.find(b"\n", position) + 1
             if not position:
                 self._rest = data[start:]
-                longest = MOST_HEAD_BYTES if self._awaits == "trailers" else MOST_LINE_BYTES
+                longest = MOST_HEAD_BYTES if self._next_line == "trailers" else MOST_LINE_BYTES
                 if len(self._rest) > longest:
                     raise BrokenBody(f"a line of more than {longest} bytes between chunks")
                 return
             line = data[start:position]
-            if self._awaits == "size":
+            if self._next_line == "size":
                 size_bytes = _chunk_size(line)
                 stop = position + size_bytes
                 if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
                     give(data[position:stop])
                     position = stop + 2
+                elif size_bytes:
+                    self._next_line = "line end"
+                    self._left_bytes = max(stop - len(data), 0)
+                    if position < len(data):
+                        give(data[position:stop])
+                    position = stop
                 else:
-                    self._left_bytes = size_bytes
-                    self._awaits = "line end" if size_bytes else "trailers"
-            elif self._awaits == "line end":
+                    self._next_line = "trailers"
+            elif self._next_line == "line end":
                 if line.strip(b"\r\n"):
                     raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
-                self._awaits = "size"
+                self._next_line = "size"
             elif not line.strip(b"\r\n"):  # what the trailers say is dropped
                 self._end(position == len(data))
                 return
 
-    def _take_surplus(self, data: bytes) -> None:
-        """Nobody asked for these: whatever they are, they are no answer to the next request."""
-        self.reusable = False
-
     def _end(self, clean: bool) -> None:
-        """The body is whole. `clean`: the connection is at the beginning of nothing else."""
-        assert self.head is not None
-        says = _tokens(self.head.headers.get("connection", ""))
+        """`clean`: nothing has come but the answer."""
         self.at_end = True
-        self.reusable = clean and ("keep-alive" in says if self.head.http_version == "1.0" else "close" not in says)
-        self._take = self._take_surplus
-
-    def _expect_coding(self, content_encoding: str) -> None:
-        codings = [coding for coding in _tokens(content_encoding) if coding != "identity"]
-        if codings:
-            from .coding import decoder_for  # at first use: few servers compress
-
-            decoder = decoder_for(codings[0]) if len(codings) == 1 else None
-            if decoder is None:
-                raise DecodeError(f"Content-Encoding {content_encoding!r}, where only gzip and deflate were offered")
-            self._decoder = decoder
-            self._give = self._give_decoded
-
-    def _give_decoded(self, data: bytes) -> None:
-        try:
-            decoded = self._decoder.decode(data)
-        except self._decoder.failure as error:
-            raise DecodeError(str(error)) from error
-        if decoded:
-            self.pieces.append(decoded)
+        self.reusable = clean and self._keeps
 
 
 def _read_head(text: str, reused: bool) -> ResponseHead:
-    if "\n " in text or "\n\t" in text:  # values folded over several lines (obsolete: RFC 9112, 5.2)
-        text = _FOLD.sub(" ", text)
     first, *lines = text.split("\n")
     match = _STATUS_LINE.fullmatch(first.rstrip("\r"))
     if match is None:
@@ -260,20 +233,14 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
     pairs: List[Tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon:
+        if line[0] in " \t" and pairs:  # a value folded over several lines (obsolete: RFC 9112, 5.2)
+            name, value = pairs.pop()
+            value += " " + line.strip(_BLANKS)
+        elif not colon:
             raise BadStatusLine(f"a header field without a colon: {line[:80]!r}")
         pairs.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version, status, reason = match.groups()
     return ResponseHead(int(status), reason or "", Headers(pairs), version, reused)
-
-
-def _content_length(value: str) -> int:
-    """RFC 9112, 6.3: several equal lengths count as one, different ones make the answer unreadable."""
-    lengths = set(_tokens(value))
-    length = lengths.pop() if len(lengths) == 1 else ""
-    if not (length.isascii() and length.isdigit()):
-        raise BadStatusLine(f"a Content-Length of {value!r}")
-    return int(length)
 
 
 @lru_cache(maxsize=512)  # the chunks of a stream have a few hundred sizes, each again and again
