@@ -82,6 +82,7 @@ ROWS = [
     Row("another version", b"HTTP/3.0 200 OK\r\n\r\n", error=http1.BadStatusLine, words="HTTP/3.0"),
     Row("a status that is none", b"HTTP/1.1 2000 OK\r\n\r\n", error=http1.BadStatusLine, words="2000"),
     Row("a field without a colon", OK + b"oops\r\n\r\n", error=http1.BadStatusLine, words="oops"),
+    Row("a line of carriage returns", OK + b"X: 1\r\n\r\r\n\r\n", error=http1.BadStatusLine, words="without a colon"),
     Row("a head without end", OK + b"X: " + b"x" * 70000, error=http1.BadStatusLine, words="65536"),
     Row("a length that is none", OK + b"Content-Length: 5x\r\n\r\n", error=http1.BadStatusLine, words="5x"),
     Row("a negative length", OK + b"Content-Length: -5\r\n\r\n", error=http1.BadStatusLine, words="-5"),

@@ -4,11 +4,9 @@
     response.head.status, response.head.headers
     while piece := response.read_some(): ...      # bytes as they come, gzip undone, never held back
     response.drain(0.25)                          # after [DONE]: so that the connection can be used again
-    response.close()
 
 Sends what it is given: no redirect followed, no header added but Host and framing, no status turned into an exception.
-Raises `APIConnectionError` (with `phase` set and the cause chained) and its kind `APITimeoutError`, no other library's
-exceptions. Does not retry, parse JSON or know about chat.
+Raises `APIConnectionError`, with `phase` set and the cause chained, and no other library's exceptions.
 """
 
 from __future__ import annotations
@@ -40,10 +38,7 @@ class Response:
         raise NotImplementedError
 
     def drain(self, limit_s: float) -> bool:
-        """Read and drop what is left, for at most `limit_s` seconds. Never raises: nothing of the answer depends on it.
-
-        True if the end was reached, and the connection can be used again; else it is closed.
-        """
+        """Drop what is left, for at most `limit_s` seconds. Never raises. True: the connection can be used again."""
         raise NotImplementedError
 
     def cancel(self) -> None:
@@ -67,7 +62,7 @@ class Transport:
         raise NotImplementedError
 
     def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
-        """Wait between two attempts; `wake`, once set, ends the wait. One for tests records the figure instead."""
+        """Wait between two attempts; `wake`, once set, ends the wait."""
         if wake is None:
             time.sleep(seconds)
         else:

@@ -1,6 +1,6 @@
 """Undoes the compression of a body: gzip and deflate (RFC 9110, 8.4.1), as its pieces come.
 
-    < Content-Encoding: gzip            give = decoder("gzip", pieces); give(data): what it allows is in `pieces`
+< Content-Encoding: gzip            give = decoder("gzip", pieces); give(data): what it allows is in `pieces`
 """
 
 from __future__ import annotations

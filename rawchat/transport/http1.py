@@ -30,7 +30,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alo
 _STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\r*\n)")
 # RFC 9112, 6.3: several equal lengths count as one, different ones make the answer unreadable.
-_CONTENT_LENGTH = re.compile(r"[ \t,]*([0-9]+)(?:[ \t]*,[ \t,]*\1)*[ \t,]*")
+_CONTENT_LENGTH = re.compile(r"[\s,]*([0-9]+)(?:\s*,[\s,]*\1)*[\s,]*")
 _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 
 
@@ -213,7 +213,7 @@ class ResponseReader:
                     self._next_line = "trailers"
             elif self._next_line == "line end":
                 if line.strip(b"\r\n"):
-                    raise BrokenBody(f"a chunk is longer than its size says: {line[:40]!r}")
+                    raise BrokenBody(f"a chunk is longer than its size says: {line.strip()[:40]!r}")
                 self._next_line = "size"
             elif not line.strip(b"\r\n"):  # what the trailers say is dropped
                 self._end(position == len(data))
@@ -229,7 +229,7 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
     first, *lines = text.split("\n")
     match = _STATUS_LINE.fullmatch(first.rstrip("\r"))
     if match is None:
-        raise BadStatusLine(f"its first line is {first[:80]!r}")
+        raise BadStatusLine(f"its first line is {first.strip()[:80]!r}")
     pairs: List[Tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
@@ -237,7 +237,7 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
             name, value = pairs.pop()
             value += " " + line.strip(_BLANKS)
         elif not colon:
-            raise BadStatusLine(f"a header field without a colon: {line[:80]!r}")
+            raise BadStatusLine(f"a header field without a colon: {line.strip()[:80]!r}")
         pairs.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version, status, reason = match.groups()
     return ResponseHead(int(status), reason or "", Headers(pairs), version, reused)
@@ -247,7 +247,7 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
 def _chunk_size(line: bytes) -> int:
     match = _CHUNK_SIZE.match(line)
     if match is None:
-        raise BrokenBody(f"a chunk size that is no number: {line[:40]!r}")
+        raise BrokenBody(f"a chunk size that is no number: {line.strip()[:40]!r}")
     return int(match[1], 16)
 
 

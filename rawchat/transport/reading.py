@@ -1,10 +1,7 @@
 r"""One answer on its way, as the sync doors read it: what has come is handed out at once, framing and coding undone.
 
-    < 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"     what one `recv` gave is one piece
-    < ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
-
-A door brings a `Connection` whose head has been read; `http1.ResponseReader` makes sense of the bytes. Opens nothing,
-retries nothing; errors become ours by `failures.explain`.
+< 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"     what one `recv` gave is one piece
+< ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
 """
 
 from __future__ import annotations
@@ -12,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Optional, Tuple, Type
 
 from ..protocol.errors import APIConnectionError
@@ -21,7 +19,6 @@ from .failures import Trip, cause_to_show, connection_error, explain, peer_of
 from .http1 import HTTP_FAILURES, ResponseReader
 
 READ_BYTES = 65536  # the most that one read takes
-_SHORTEST_TIMEOUT_S = 0.001  # a socket timeout of 0 would mean "never wait", which is another mode
 
 
 class Connection:
@@ -60,22 +57,18 @@ class Connection:
 
     def set_timeout(self, seconds: Optional[float]) -> None:
         if self._socket is not None:
-            self._socket.settimeout(None if seconds is None else max(seconds, _SHORTEST_TIMEOUT_S))
+            # A timeout of 0 would mean "never wait", which is another mode.
+            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
 
     def shut_down(self) -> None:
         """Wake whoever reads, in any thread."""
-        if self._socket is None:
-            return
-        try:
-            # Not `self._socket.shutdown`: over TLS that would drop the session object under the reading thread.
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-        except OSError:
-            return  # the server has hung up already: the reader is awake
+        with suppress(OSError):  # the server has hung up already: the reader is awake
+            if self._socket is not None:
+                # Not the socket's own `shutdown`: over TLS that would drop the session under the reading thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class ConnectionResponse(Response):
-    """One answer over a Connection."""
-
     def __init__(self, connection: Connection, trip: Trip, head: ResponseHead) -> None:
         self.head = head
         self._connection: Optional[Connection] = connection  # None: the body is over, the connection another's
@@ -83,17 +76,16 @@ class ConnectionResponse(Response):
         self._trip = trip
         self._received_bytes = 0
         self._stopped = ""
-        # `cancel` must not shut down a connection that goes back to the pool at that moment.
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # `cancel` must not shut down a connection that is another's by now
 
     def read_some(self) -> bytes:
         connection, reader = self._connection, self._reader
         if connection is None or self._stopped:
-            return self._after_the_end()
+            return self._end()
         try:
             while not reader.pieces:
                 if reader.at_end:
-                    return self._end(connection)
+                    return self._end()
                 connection.receive()
         except connection.failures as error:
             raise self._broken(error) from cause_to_show(error)
@@ -101,18 +93,15 @@ class ConnectionResponse(Response):
         self._received_bytes += len(data)
         return data
 
-    def _end(self, connection: Connection) -> bytes:
+    def _end(self) -> bytes:
         with self._lock:
-            if not self._stopped:
-                self._connection = None
+            if self._connection is not None and not self._stopped:
+                connection, self._connection = self._connection, None
                 connection.give_back()
-        return self._after_the_end()
-
-    def _after_the_end(self) -> bytes:
-        if not self._stopped:
-            return b""
-        error = ConnectionAbortedError(f"the response is {self._stopped}")
-        raise self._broken(error) from error
+        if self._stopped:
+            error = ConnectionAbortedError(f"the response is {self._stopped}")
+            raise self._broken(error) from error
+        return b""
 
     def set_read_timeout(self, seconds: Optional[float]) -> None:
         if self._connection is not None and seconds != self._trip.read_timeout_s:
@@ -121,16 +110,14 @@ class ConnectionResponse(Response):
 
     def drain(self, limit_s: float) -> bool:
         ends_s = time.monotonic() + limit_s
-        try:
+        with suppress(APIConnectionError):  # nothing of the answer depends on this rest
             while self._connection is not None:
                 rest_s = ends_s - time.monotonic()
-                if rest_s <= 0:
+                if rest_s > 0:
+                    self.set_read_timeout(rest_s)
+                    self.read_some()
+                else:
                     self.close()
-                    return False
-                self.set_read_timeout(rest_s)
-                self.read_some()
-        except APIConnectionError:
-            return False  # nothing of the answer depends on this rest; `_broken` has closed the connection
         return not self._stopped
 
     def cancel(self) -> None:
