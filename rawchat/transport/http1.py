@@ -5,7 +5,7 @@ r"""HTTP/1.1 on bytes alone: a request as bytes, and a reader that turns the byt
     Transfer-Encoding: chunked\r\n
     \r\n
     19\r\n                                       a chunk of 25 bytes ...
-    data: {"choices":[...]}\n\n\r\n              ... given out as soon as a part of it is here
+    data: {"choices":[...]}\n\n\r\n              ... given out as its parts come
     0\r\n\r\n                                    reader.at_end; reader.reusable: the connection serves the next request
 
 Waits for nothing: whoever owns the socket calls `receive` and `receive_end`.
@@ -55,7 +55,7 @@ HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, Deco
 
 
 def encode_request(method: str, target: str, headers: Mapping[str, str], body: bytes, host: str) -> bytes:
-    """A request as it crosses the wire. Host and Content-Length are added where `headers` has none."""
+    """Host and Content-Length are added where `headers` has none."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     named = f"\n{fields}".lower()
     first = "" if "\nhost:" in named else f"Host: {host}\r\n"
@@ -73,7 +73,7 @@ def clean_target(target: str) -> str:
 
 
 class ResponseReader:
-    """Reads one answer. With `decode=False` content codings stay as they are, also those that are not known here."""
+    """Reads one answer. With `decode=False` any content coding stays as it is."""
 
     head: Optional[ResponseHead] = None  # until all of it is here
     at_end = False  # the body is whole
@@ -93,7 +93,7 @@ class ResponseReader:
         self._give: Callable[[bytes], None] = self.pieces.append
 
     def receive(self, data: bytes) -> None:
-        """Take the next bytes of the connection. Raises BadStatusLine, BrokenBody or DecodeError."""
+        """Raises BadStatusLine, BrokenBody or DecodeError."""
         self._begun = True
         if self.at_end:
             self.reusable = False  # nobody asked for these: whatever they are, they answer no later request
@@ -101,7 +101,7 @@ class ResponseReader:
             self._take(data)
 
     def receive_end(self) -> None:
-        """The server has closed the connection. Raises where the answer is not whole; ends a body without a length."""
+        """The server has closed the connection. Raises where the answer is not whole."""
         if self.at_end:
             self.reusable = False
         elif self.head is None and self._begun:
@@ -116,7 +116,7 @@ class ResponseReader:
             self._end(False)
 
     def is_stale(self, error: BaseException) -> bool:
-        """Whether `error` is the end of a used connection that gave no byte of this answer; a new one may do better."""
+        """Whether `error` is the end of a used connection that gave no byte of this answer."""
         dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
         return dead and self._reused and not self._begun
 
@@ -131,12 +131,11 @@ class ResponseReader:
         if not b"HTTP/".startswith(data[:5]):
             raise BadStatusLine(f"it begins with {data[:5]!r}")
         end = _HEAD_END.search(data)
+        self._rest = b"" if end else data
         if end is None:
             if len(data) > MOST_HEAD_BYTES:
                 raise BadStatusLine(f"a head of more than {MOST_HEAD_BYTES} bytes")
-            self._rest = data
             return
-        self._rest = b""
         head = _read_head(data[: end.start()].decode("latin-1"), self._reused)
         if 100 <= head.status < 200 and head.status != 101:
             self.interim.append(head)
@@ -147,10 +146,7 @@ class ResponseReader:
             self.receive(rest)
 
     def expect_body(self, head: ResponseHead) -> None:
-        """The head is this; what comes is the body: none, chunks, a length, or up to the end of the connection.
-
-        RFC 9112, 6.3. Raises BadStatusLine or DecodeError for what cannot be read.
-        """
+        """What comes next is the body: none, chunks, a length, or up to the end of the connection (RFC 9112, 6.3)."""
         self.head = head
         get = head.headers.get
         says = _tokens(get("connection", ""))
