@@ -31,7 +31,8 @@ from .protocol.check import decode, require_fit
 from .protocol.errors import PayloadError, SchemaMismatch
 from .protocol.payload import Messages, build_messages
 from .protocol.redact import redact_text
-from .protocol.reply import Reply, inner_of, json_text, well_formed
+from .protocol.reply import Reply, json_text, well_formed
+from .protocol.reply_words import inner_of
 from .protocol.schema import tool_arguments, tool_schema
 from .stream import Stream
 

@@ -63,6 +63,7 @@ FLOORS = (
             "protocol/status_dialects.py",
             "protocol/status.py",
             "protocol/sendable.py",
+            "protocol/reply_words.py",
             "protocol/reply.py",
             "protocol/merging.py",
             "protocol/chunk_dialects.py",
@@ -303,8 +304,8 @@ OPTIONAL = (
     ),
     Feature(
         "hints",
-        "errors say the cure of a mistake that is recognised, and why there was no further attempt",
-        ("protocol/hints.py", "protocol/last_word.py"),
+        "errors say their cure and why there was no further attempt, a reply's repr what is in it",
+        ("protocol/hints.py", "protocol/last_word.py", "protocol/reply_words.py"),
     ),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(

@@ -3,37 +3,64 @@ r"""What servers other than OpenAI's put into a chunk; `chunks.py` asks here whe
     {"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]}}      no index (Gemini)
     {"delta":{"tool_calls":[{"index":0,"id":"b",...}]}}                                  index 0 for each (Ollama 0.20)
     {"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"Su"}]}]}} content in parts (Mistral)
+    {"delta":{"reasoning_details":[{"index":0,"type":"reasoning.text","text":"Hm"}]}}    entries by index (OpenRouter)
     {"delta":{},"message":{"role":"assistant","content":"all of it so far"}}             a growing message (Perplexity)
 
-Keeps nothing of its own: what is known of a choice stands in the choice (`chunks.Choice`). Pure.
+One function for each place where that is found (DIALECTS). What has to be remembered from chunk to chunk stands in the
+`notes` of the choice (`chunks.Choice`). Pure.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Union
 
-from .merging import Merged, Text, merged, settled
-from .reply import index_of, inner_of, json_text, text_of
+from .merging import DEEPEST, WHOLE, Merged, MergedList, merged, settled
+from .reply import index_of, json_text, text_of
+from .reply_words import inner_of
 
 # ---- tool calls
 
 
-def call_for(entry: Mapping[str, Any], calls: List[Merged]) -> Optional[Merged]:
-    """Which of `calls` a fragment belongs to that has no index, or another id than its index's call; None: a new one.
+def _call_index(choice: Any, entry: Mapping[str, Any]) -> Any:
+    """The index of the call that a fragment belongs to, counted by us; that of a new call if it belongs to none; None
+    for a fragment that says nothing.
 
-    with an index      the call of this index and this id
+    with an index      the last call of this index; if it has another id, the call of this index and that id
     with an id only    the call of that id
     with a name only   the last call, if it still lacks its name, or has this name and half its arguments
     with none          the last call
     """
-    index, identity, name = index_of(entry, -1), entry.get("id"), inner_of(entry).get("name")
-    last = calls[-1] if calls else None
+    # From the first such fragment on, what a server calls 0 may be our call 2: its index leads to the latest.
+    latest = choice.notes.setdefault("latest", {index: index for index in choice.calls})
+    stated = index_of(entry, -1)
+    index = latest.get(stated)
+    if stated < 0 or (index is not None and not _same_id(choice.calls[index], entry)):
+        index = _searched(choice.calls, entry, stated)
+    if index is None and stated < 0 and not (entry.get("id") or entry.get("function") or entry.get("custom")):
+        return None
+    if index is None:
+        by_arrival = stated < 0 or any(index_of(call, -1) < 0 for call in choice.calls.values())
+        index = max(choice.calls, default=-1) + 1 if by_arrival or stated in choice.calls else stated
+    if stated >= 0:
+        latest[stated] = index
+    return index
+
+
+def _same_id(call: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return not entry.get("id") or call.get("id") in (None, "", entry["id"])
+
+
+def _searched(calls: Dict[int, Merged], entry: Mapping[str, Any], stated: int) -> Any:
+    identity, name = entry.get("id"), inner_of(entry).get("name")
+    last = list(calls)[-1] if calls else None
     if isinstance(identity, str) and identity:
-        of_index = (call for call in reversed(calls) if index < 0 or index_of(call, -1) == index)
-        known = next((call for call in of_index if call.get("id") == identity), None)
-        return known if index >= 0 or known is not None or name or last is None or last.get("id") else last
-    return last if not name or last is None or _continues(last, name) else None
+        for index in reversed(list(calls)):
+            if calls[index].get("id") == identity and stated in (-1, index_of(calls[index], -1)):
+                return index
+        # An id that comes late belongs to the call that has none yet.
+        return None if stated >= 0 or name or last is None or calls[last].get("id") else last
+    return last if not name or last is None or _continues(calls[last], name) else None
 
 
 def _continues(call: Mapping[str, Any], name: Any) -> bool:
@@ -50,35 +77,23 @@ def _continues(call: Mapping[str, Any], name: Any) -> bool:
 # ---- content in parts
 
 
-def add_parts(pieces: Text, content: Any) -> str:
-    """Content as a list of typed parts. Text joins the other text, and is returned; the rest is kept in its place."""
-    text = ""
-    for part in content if isinstance(content, list) else [content]:
-        piece = text_of([part])
-        if piece:
-            pieces.put(piece)
-            text += piece
-        elif isinstance(part, dict):
-            pieces.put_part(part)
-    return text
+def _pieces(choice: Any, content: Any) -> List[Union[str, Dict[str, Any]]]:
+    """Text as strings, and the parts that are no text."""
+    parts = content if isinstance(content, list) else [content]
+    return [text_of([part]) or part for part in parts if isinstance(part, (str, dict)) and part != ""]
 
 
-def whole_parts(pieces: List[Any]) -> List[Dict[str, Any]]:
+def _whole_parts(choice: Any, pieces: List[Any]) -> List[Dict[str, Any]]:
     """Pieces of text and parts that are no text as one list of parts, neighbours of one kind joined."""
     parts: List[Dict[str, Any]] = []
     for piece in pieces:
         part = {"type": "text", "text": piece} if isinstance(piece, str) else piece
         kind = part.get("type")
-        if parts and parts[-1].get("type") == kind and kind in _JOINED:
-            parts[-1] = _JOINED[kind](parts[-1], part)
+        if parts and parts[-1].get("type") == kind and kind in ("text", "thinking"):
+            parts[-1] = merged(parts[-1], part) if kind == "text" else _joined_thinking(parts[-1], part)
         elif part.get("text") != "" or len(part) > 2:
             parts.append(part)
     return [settled(part) for part in parts]
-
-
-def _joined_text(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
-    result: Dict[str, Any] = merged(old, new)
-    return result
 
 
 def _joined_thinking(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
@@ -89,33 +104,72 @@ def _joined_thinking(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]
     return {**old, **new, "thinking": [{"type": "text", "text": text}] if in_parts else text}
 
 
-_JOINED: Dict[Any, Callable[[Dict[str, Any], Dict[str, Any]], Dict[str, Any]]] = {
-    "text": _joined_text,
-    "thinking": _joined_thinking,
-}
-
-
 # ---- a message in place of a delta
 
 
-def add_message(choice: Any, message: Any) -> str:
+def _add_message(choice: Any, message: Any) -> str:
     """A message that grows from chunk to chunk (Perplexity, naive relays): what is new in its text.
 
     Beside deltas it only repeats them.
     """
-    if not isinstance(message, dict) or (not choice.by_message and (any(choice.content) or choice.calls)):
+    content, notes = choice.content, choice.notes
+    if not isinstance(message, dict) or ("by_message" not in notes and (any(content) or choice.calls)):
         return ""
-    choice.by_message = True
-    before = choice.text()
+    notes["by_message"] = True
+    before = text_of(content)
     for name, value in message.items():
         if name == "content" and value:
-            choice.content = Text()
-            choice.add_delta({"content": value})
-        elif name != "content" and (value or name not in choice.fields):
+            content.clear()
+            content.heaps = 0
+        elif name == "tool_calls" and value:
+            choice.calls.clear()
+            notes.pop("latest", None)
+        if name != "content" and value:
             choice.fields.pop(name, None)
-            if name == "tool_calls":
-                choice.calls = []
-                choice.latest = {}
-            choice.take(name, value)
-    after: str = choice.text()
+    choice.add(message)
+    after = text_of(content)
     return after[len(before) :] if after.startswith(before) else ""
+
+
+# ---- entries by index
+
+
+def _deep(known: Any, value: Any, name: str = "", depth: int = 0) -> Any:
+    """As `merged`; but an entry of a list that has an index continues that of the same index and, if stated, type."""
+    kind = value.__class__
+    if kind not in (dict, list) or not isinstance(known, kind) or name in WHOLE or depth > DEEPEST:
+        return merged(known, value, name, depth)
+    if kind is dict:
+        target = known if isinstance(known, Merged) else Merged(known)
+        for key, item in value.items():
+            target[key] = _deep(target.get(key), item, key, depth + 1)
+        return target
+    items = known if isinstance(known, MergedList) else _deep(MergedList(), known, name, depth)
+    for item in value:
+        place = _place_of(item, items)
+        if place < 0:
+            items.append(item)
+        else:
+            items[place] = _deep(items[place], item, "", depth + 1)
+    return items
+
+
+def _place_of(entry: Any, items: List[Any]) -> int:
+    if not isinstance(entry, dict) or not isinstance(entry.get("index"), int):
+        return -1
+    kind = entry.get("type")
+    for place in range(len(items) - 1, -1, -1):
+        item = items[place]
+        of_index = isinstance(item, dict) and item.get("index") == entry["index"]
+        if of_index and (not isinstance(kind, str) or item.get("type") == kind):
+            return place
+    return -1
+
+
+DIALECTS: Dict[str, Callable[[Any, Any], Any]] = {
+    "tool_calls": _call_index,
+    "content": _pieces,
+    "parts": _whole_parts,
+    "message": _add_message,
+    "deep": _deep,
+}

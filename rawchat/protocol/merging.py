@@ -9,12 +9,14 @@ changed: the first merge into it makes an object of ours. Pure.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any
 
 from .reply import well_formed
 
-_DEEPEST = 50  # an object nested deeper is replaced: no server means it, and Python's stack is finite
+DEEPEST = 50  # an object nested deeper is replaced: no server means it, and Python's stack is finite
 _MOST_PIECES = 256  # of a string that are kept apart
+_REPLACED = frozenset(["id", "type", "index", "format"])
+WHOLE = _REPLACED | {"arguments"}  # what never comes in pieces if it is no string
 
 
 class Text(list[Any]):
@@ -46,75 +48,33 @@ def merged(old: Any, new: Any, name: str = "", depth: int = 0) -> Any:
     """`old` continued by `new`, a later value under the same `name`. `new` is not changed, `old` only if it is ours."""
     if new is None or new == "":
         return new if old is None else old
-    if old is None or old == "" or depth > _DEEPEST:
+    if old is None or old == "" or depth > DEEPEST:
         return new
-    if name in _RULES:
-        return _RULES[name](old, new)
     if isinstance(new, str):
-        return _appended(old, new)
+        return _continued(old, new, name)
+    if name in WHOLE:  # llama.cpp: arguments are an object, perhaps an empty one that says nothing
+        return new or old
     if isinstance(new, dict) and isinstance(old, dict):
         target = old if isinstance(old, Merged) else Merged(old)
         for key, value in new.items():
             target[key] = merged(target.get(key), value, key, depth + 1)
         return target
-    return _extended(old, new, depth) if isinstance(new, list) and isinstance(old, list) else new
-
-
-def _appended(old: Any, new: str) -> Any:
-    if isinstance(old, str):
-        return Text([old, new])
-    if not isinstance(old, Text):
-        return new
-    old.put(new)
-    return old
-
-
-def _extended(old: List[Any], new: List[Any], depth: int) -> MergedList:
-    """OpenRouter's reasoning_details: an entry with an index continues that of the same index and, if stated, type."""
-    items = old if isinstance(old, MergedList) else _extended(MergedList(), old, depth)
-    for item in new:
-        place = -1
-        if isinstance(item, dict) and isinstance(item.get("index"), int):
-            alike = (at for at in range(len(items) - 1, -1, -1) if _continues(items[at], item))
-            place = next(alike, -1)
-        if place < 0:
-            items.append(item)
-        else:
-            items[place] = merged(items[place], item, depth=depth + 1)
-    return items
-
-
-def _continues(old: Any, new: Dict[str, Any]) -> bool:
-    if not isinstance(old, dict) or old.get("index") != new["index"]:
-        return False
-    kind = new.get("type")
-    return not isinstance(kind, str) or old.get("type") == kind
-
-
-def _named(old: Any, new: Any) -> Any:
-    """A name is set: some servers repeat it in every fragment (MiniMax on NIM), a few let it grow. What does not begin
-    with the old name is the rest of one that was split (reported of Gemini).
-    """
-    texts = isinstance(old, str) and isinstance(new, str)
-    return old + new if texts and not new.startswith(old) else new
-
-
-def _argued(old: Any, new: Any) -> Any:
-    """Pieces of a string, or a whole object (llama.cpp, small relays), which may be an empty placeholder."""
-    if isinstance(new, str):
-        return _appended(old, new)
-    return new if new or isinstance(old, dict) else old
-
-
-def _replaced(old: Any, new: Any) -> Any:
+    if isinstance(new, list) and isinstance(old, list):
+        items = old if isinstance(old, MergedList) else MergedList(old)
+        items += new
+        return items
     return new
 
 
-_RULES: Dict[str, Callable[[Any, Any], Any]] = {
-    **dict.fromkeys(("id", "type", "role", "index", "format"), _replaced),
-    "name": _named,
-    "arguments": _argued,
-}
+def _continued(old: Any, new: str, name: str) -> Any:
+    if isinstance(old, Text):
+        old.put(new)
+        return old
+    if not isinstance(old, str) or name in _REPLACED:
+        return new
+    if name == "name":  # comes whole; in every fragment (MiniMax on NIM), growing, or split (reported of Gemini)
+        return new if new.startswith(old) else old + new
+    return Text([old, new])
 
 
 def settled(value: Any) -> Any:

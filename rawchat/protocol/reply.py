@@ -10,18 +10,17 @@
 
 An inner dict becomes readable by attribute when an attribute first leads to it, and takes the place of the plain one.
 Names of dict methods stay dict methods, and names of ours win over the JSON's (`reply.cost` is ours, `reply["cost"]`
-the server's). A well-known optional field reads as None where the server left it out; any other missing name is an
-AttributeError that lists what is there. Does not judge whether the JSON is a completion. Pure.
+the server's). Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-# Fields that the API reference has, and servers leave out; by the name under which the object stands ("": the reply).
-# API reference, "The chat completion object", as of 2026-11; the two reasoning names are DeepSeek's and OpenRouter's.
-_OPTIONAL: Dict[str, str] = {
+# Fields of the API reference ("The chat completion object", 2026-11) that read as None where a server left them out, by
+# the name under which the object stands ("": the reply). The two reasoning names are DeepSeek's and OpenRouter's.
+_OPTIONAL = {
     "": "id object created model usage service_tier system_fingerprint metadata moderation",
     "choices": "index finish_reason logprobs",
     "message": "role content refusal annotations audio function_call tool_calls reasoning_content reasoning",
@@ -29,14 +28,10 @@ _OPTIONAL: Dict[str, str] = {
     "logprobs": "content refusal",
     "usage": "prompt_tokens_details completion_tokens_details",
     "prompt_tokens_details": "cached_tokens cache_write_tokens audio_tokens image_tokens text_tokens",
-    "completion_tokens_details": (
-        "reasoning_tokens audio_tokens text_tokens accepted_prediction_tokens rejected_prediction_tokens"
-    ),
+    "completion_tokens_details": "reasoning_tokens audio_tokens text_tokens "
+    "accepted_prediction_tokens rejected_prediction_tokens",
 }
-# Where people coming from elsewhere look for it, and where it is.
-_ELSEWHERE = {"content": "text", "output_text": "text", "role": "message", "delta": "text", "function_call": "message"}
 _META = frozenset("request_id attempts cost headers elapsed_s first_text_s complete parsed".split())
-_REASONING = ("reasoning_content", "reasoning")
 # What the API reference lets an assistant's message in a request hold, role and content apart.
 _SENDABLE = ("name", "refusal", "tool_calls", "function_call", "audio")
 
@@ -49,28 +44,26 @@ class Fields(dict[str, Any]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # Python asks for its protocols like this (copy, pickle); JSON must not answer
             raise AttributeError(name)
-        try:
-            value = self[name]
-        except KeyError:
+        if name not in self:
             if name in _OPTIONAL.get(self._kind, "").split():
                 return None
-            raise AttributeError(self._missing(name)) from None
+            there = ", ".join(map(str, self)) or "none"
+            raise AttributeError(
+                f"no field {name!r} in {self._kind or 'the reply'}; there are: {there}{self._hint(name)}"
+            )
+        value = self[name]
         if value.__class__ is dict or value.__class__ is list:
             value = self[name] = readable_by_attribute(value, name)
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._refuse(name)
+        raise AttributeError(f'fields are set in the dict form: {self._kind or "reply"}["{name}"] = ...')
 
     def __dir__(self) -> Iterable[str]:
         return [*super().__dir__(), *(key for key in self if isinstance(key, str) and key.isidentifier())]
 
-    def _missing(self, name: str) -> str:
-        where = self._kind or "the reply"
-        return f"no field {name!r} in {where}; there are: {', '.join(map(str, self)) or 'none'}"
-
-    def _refuse(self, name: str) -> NoReturn:
-        raise AttributeError(f'fields are set in the dict form: {self._kind or "reply"}["{name}"] = ...')
+    def _hint(self, name: str) -> str:
+        return ""
 
 
 class Items(list[Any]):
@@ -113,12 +106,15 @@ class Reply(Fields):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _META:
-            self._refuse(name)
+            super().__setattr__(name, value)
         self.__dict__[name] = value
 
-    def _missing(self, name: str) -> str:
-        known = _ELSEWHERE.get(name)
-        return super()._missing(name) + (f"; do you mean reply.{known}?" if known else "")
+    def _hint(self, name: str) -> str:
+        try:
+            from .reply_words import hint_of
+        except ImportError:
+            return ""
+        return hint_of(name)
 
     @property
     def text(self) -> str:
@@ -138,26 +134,22 @@ class Reply(Fields):
         sent), or parts of the content of the type "thinking" (Mistral).
         """
         message = self._message()
-        for name in _REASONING:
-            value = message.get(name)
-            if isinstance(value, str) and value:
-                return well_formed(value)
-        return _join_parts(message.get("content"), ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
+        said = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+        return said or _in_parts(message.get("content"), ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
 
     @property
     def refusal(self) -> Optional[str]:
         """The model's words of refusal (structured outputs), or None."""
         message = self._message()
-        value = message.get("refusal") or _join_parts(message.get("content"), ("refusal",), ("refusal",))
-        return well_formed(value) if isinstance(value, str) and value else None
+        said = text_of(message.get("refusal")) or _in_parts(message.get("content"), ("refusal",), ("refusal",))
+        return said or None
 
     @property
     def finish_reason(self) -> Optional[str]:
         """Why the first choice ended: "stop", "length", "tool_calls", "content_filter", or a server's own word; None
         where it did not.
         """
-        choices = self._choices()
-        return real_finish_reason(choices[0].get("finish_reason")) if choices else None
+        return next((real_finish_reason(choice.get("finish_reason")) for choice in self._choices()), None)
 
     @property
     def tool_calls(self) -> List[Fields]:
@@ -173,7 +165,8 @@ class Reply(Fields):
     @property
     def message(self) -> Dict[str, Any]:
         """The assistant's message, fit to be sent back in the next request's `messages`: a new, plain dict."""
-        message: Dict[str, Any] = _plain({**self._message(), "tool_calls": self.tool_calls})
+        text = json.dumps({**self._message(), "tool_calls": self.tool_calls}, ensure_ascii=False)
+        message: Dict[str, Any] = json.loads(well_formed(text))
         try:
             from .sendable import sendable
         except ImportError:  # a copy without dialects sends what OpenAI takes
@@ -188,19 +181,11 @@ class Reply(Fields):
         return value if isinstance(value, Fields) else None
 
     def __repr__(self) -> str:
-        facts = [_excerpt(self.text) if self.text else "no text"]
-        facts += [f"calls {inner_of(call).get('name')}" for call in self.tool_calls[:3]]
-        if "choices" not in self:
-            facts = ["keys: " + ", ".join(list(map(str, self))[:8])]
-        count = len(self._choices())
-        usage: Mapping[str, Any] = self.usage or {}
-        facts += [
-            f"{count} choices" if count > 1 else "",
-            self.finish_reason or "",
-            f"{usage.get('prompt_tokens')}+{usage.get('completion_tokens')} tokens" if usage else "",
-            "" if self.complete else "incomplete",
-        ]
-        return f"<Reply {', '.join(filter(None, facts))}>"
+        try:
+            from .reply_words import repr_of
+        except ImportError:
+            return f"<Reply keys: {', '.join(map(str, self))}>"
+        return repr_of(self)
 
     def _choices(self) -> List[Dict[str, Any]]:
         choices = self.get("choices")
@@ -211,17 +196,15 @@ class Reply(Fields):
         return found
 
     def _message(self) -> Dict[str, Any]:
-        choices = self._choices()
-        return _message_of(choices[0]) if choices else {}
+        return next(map(_message_of, self._choices()), {})
 
 
 def index_of(item: Mapping[str, Any], place: int) -> int:
     """The index that a choice states, or its place where it states none. Relays send it as null, "0" and 0.0, too."""
-    index = item.get("index")
-    if isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10:
-        return int(index)
-    # Neither NaN nor infinity, which Python's json lets in.
-    return int(index) if isinstance(index, (int, float)) and abs(index) < 1e9 else place
+    try:
+        return int(item["index"])
+    except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: Python's json lets infinity in
+        return place
 
 
 def real_finish_reason(value: Any) -> Optional[str]:
@@ -231,20 +214,22 @@ def real_finish_reason(value: Any) -> Optional[str]:
 
 def text_of(content: Any) -> str:
     """The text of a message's `content`: a string, null, or a list of typed parts of which the text parts count."""
-    if isinstance(content, str):
-        return well_formed(content)
-    return _join_parts(content, ("text", "output_text", None), ("text",))
+    return (
+        well_formed(content)
+        if isinstance(content, str)
+        else _in_parts(content, ("text", "output_text", None), ("text",))
+    )
 
 
-def _join_parts(content: Any, types: Iterable[Optional[str]], names: Iterable[str]) -> str:
+def _in_parts(content: Any, types: Tuple[Optional[str], ...], names: Tuple[str, ...]) -> str:
     """Text of the parts of these types: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
     texts = []
     for part in content if isinstance(content, list) else ():
-        if isinstance(part, str) and None in types:
+        if isinstance(part, dict) and part.get("type") in types:
+            part = next((part[name] for name in names if part.get(name)), "")
+            texts.append(part if isinstance(part, str) else text_of(part))
+        elif isinstance(part, str) and None in types:
             texts.append(part)
-        elif isinstance(part, dict) and part.get("type") in types:
-            value = next((part[name] for name in names if part.get(name)), "")
-            texts.append(value if isinstance(value, str) else text_of(value))
     return well_formed("".join(texts))
 
 
@@ -273,35 +258,13 @@ def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
     return plain
 
 
-def inner_of(call: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object that holds a tool call's name: its `function` or its `custom`."""
-    inner = call.get("function") or call.get("custom")
-    return inner if isinstance(inner, dict) else {}
-
-
 def json_text(value: Any) -> str:
-    """Arguments as the string the API has there: llama.cpp and small relays send the object itself, or null."""
-    if isinstance(value, str):
-        return well_formed(value)
-    return "" if value is None else well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    """Arguments as the string that the API has there: llama.cpp and small relays send the object itself, or null."""
+    if value is None or isinstance(value, str):
+        return well_formed(value or "")
+    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def _message_of(choice: Mapping[str, Any]) -> Dict[str, Any]:
     message = choice.get("message")
     return message if isinstance(message, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """A deep copy in plain dicts and lists, its text well formed."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return well_formed(value) if isinstance(value, str) else value
-
-
-def _excerpt(text: str) -> str:
-    from .redact import redact_text  # here: most programs print no reply
-
-    text = redact_text(text[:200]).strip()
-    return repr(text if len(text) <= 60 else text[:59] + "\u2026")

@@ -1,0 +1,49 @@
+"""What is said of a reply: one line for prompts and logs, and where a name is that was looked for elsewhere.
+
+    <Reply 'Hello!', stop, 8+2 tokens>
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from .redact import redact_text
+
+# Where people coming from elsewhere look for it, and where it is.
+_ELSEWHERE = {"content": "text", "output_text": "text", "role": "message", "delta": "text", "function_call": "message"}
+
+
+def hint_of(name: str) -> str:
+    """What to say behind an AttributeError about `name`; "" if it is no name that is known from elsewhere."""
+    known = _ELSEWHERE.get(name)
+    return f"; do you mean reply.{known}?" if known else ""
+
+
+def repr_of(reply: Any) -> str:
+    """One short line of facts about a Reply."""
+    facts = [_excerpt(reply.text) if reply.text else "no text"]
+    facts += [f"calls {inner_of(call).get('name')}" for call in reply.tool_calls[:3]]
+    if "choices" not in reply:
+        facts = ["keys: " + ", ".join(list(map(str, reply))[:8])]
+    count = len(reply.texts)
+    usage: Mapping[str, Any] = reply.usage or {}
+    facts += [
+        f"{count} choices" if count > 1 else "",
+        reply.finish_reason or "",
+        f"{usage.get('prompt_tokens')}+{usage.get('completion_tokens')} tokens" if usage else "",
+        "" if reply.complete else "incomplete",
+    ]
+    return f"<Reply {', '.join(filter(None, facts))}>"
+
+
+def inner_of(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object that holds a tool call's name: its `function` or its `custom`."""
+    inner = call.get("function") or call.get("custom")
+    return inner if isinstance(inner, dict) else {}
+
+
+def _excerpt(text: str) -> str:
+    text = redact_text(text[:200]).strip()
+    return repr(text if len(text) <= 60 else text[:59] + "\u2026")
