@@ -46,7 +46,7 @@ def read_answer(
         raise error_from(classify_error(found, whole=document), headers=headers, attempts=attempts)
     if isinstance(document, dict) and (not required or _holds(document.get(required), required)):
         return _with_facts(Reply(document), headers, attempts)
-    error = _no_answer(status, headers, body, document, required)
+    error = _not_an_answer(status, headers, body, document, required)
     error.body = error.body if document in (..., None) else document
     raise _told(error, status, headers, attempts)
 
@@ -70,7 +70,7 @@ def _assembled(reader: StreamReader, body: bytes) -> Reply:
     return reader.reply()
 
 
-def _no_answer(
+def _not_an_answer(
     status: int, headers: Mapping[str, str], body: bytes, document: Any, required: str
 ) -> InvalidResponseError:
     try:
