@@ -27,14 +27,6 @@ REFUSALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name, number, body, expected", REFUSALS, ids=[row[0] for row in REFUSALS])
-def test_a_refusal_of_stream_options_is_recognised(name, number, body, expected):
-    """From the verdict and from the error alike; another complaint is none."""
-    verdict = status.classify(number, {}, json.dumps(body).encode())
-    assert refusals.refuses_option(verdict, "stream_options") is expected
-    assert refusals.refuses_option(status.error_from(verdict), "stream_options") is expected
-
-
 def test_a_connection_error_refuses_nothing():
     """An error without a status or a param is looked at without complaint."""
     assert refusals.refuses_option(errors.APIConnectionError("stream_options"), "stream_options") is False
@@ -50,11 +42,15 @@ ENCODING_REFUSALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name, number, body, expected", ENCODING_REFUSALS, ids=[row[0] for row in ENCODING_REFUSALS])
-def test_a_refusal_of_base64_is_recognised(name, number, body, expected):
-    """Embeddings are asked for in base64; who cannot do that says so in one of these ways."""
+ROWS = [("stream_options", *row) for row in REFUSALS] + [("encoding_format", *row) for row in ENCODING_REFUSALS]
+
+
+@pytest.mark.parametrize("option, name, number, body, expected", ROWS, ids=[f"{row[0]}: {row[1]}" for row in ROWS])
+def test_a_refusal_of_an_option_is_recognised(option, name, number, body, expected):
+    """From the verdict and from the error alike; another complaint is none."""
     verdict = status.classify(number, {}, json.dumps(body).encode())
-    assert refusals.refuses_option(verdict, "encoding_format") is expected
+    assert refusals.refuses_option(verdict, option) is expected
+    assert refusals.refuses_option(status.error_from(verdict), option) is expected
 
 
 def test_what_is_sent_in_turn():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs
+from ..transport.failures import said_by
 from ..transport.http1 import HTTP_FAILURES, ResponseReader
 from ..transport.proxies import credentials_of, proxy_for
 from ..transport.route import Origin, Route, read_origin, tls_context
@@ -126,5 +127,4 @@ def open_tunnel(connection: socket.socket, route: Route) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    said = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    return redact_text(str(said))
+    return redact_text(said_by(error))

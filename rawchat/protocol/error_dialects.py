@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional
 
-from .redact import redact_text
+from .redact import short
 
-_LARGEST_BODY_BYTES = 16 << 20
 _LONGEST_TITLE = 200
 _DEEPEST = 5  # servers quote servers that quote servers; a body nested a thousand deep must not end in RecursionError
 # In the order of how much they say. OpenAI, vLLM: message. GLM, one-api: msg. FastAPI, RFC 9457: detail.
@@ -28,27 +27,24 @@ _MESSAGE_KEYS = (
 _NO_SENTENCES = frozenset({*_MESSAGE_KEYS, "code", "type", "param", "object"})
 
 
-def unwrapped(body: Union[bytes, str]) -> Union[bytes, str]:
-    """A body without gzip that nobody undid; of an event stream, the data of its first event."""
-    if isinstance(body, bytes) and body.startswith(b"\x1f\x8b"):  # Cloudflare compresses errors unasked
-        body = _gunzip(body[:_LARGEST_BODY_BYTES])
-    text = body if isinstance(body, str) else body[:_LARGEST_BODY_BYTES].decode("utf-8-sig", "replace")
-    is_text = isinstance(body, str) or text.count("\ufffd") * 5 <= len(text)
-    text = text.lstrip("\ufeff").strip()
-    if not is_text or not text.startswith(("data:", "event:", "error:")):
+def unpacked(body: bytes, most_bytes: int) -> bytes:
+    """A body without gzip that nobody undid: Cloudflare compresses errors unasked."""
+    if not body.startswith(b"\x1f\x8b"):
         return body
-    # Relays answer a 4xx as an event stream when one was asked for.
-    found = re.search(r"(?m)^(?:data|error):(.*)$", text)
-    return found[1] if found else ""
-
-
-def _gunzip(body: bytes) -> bytes:
     import zlib  # at first use: rare
 
     try:  # with a limit on the size, because a few KB of gzip can hold gigabytes
-        return zlib.decompressobj(31).decompress(body, _LARGEST_BODY_BYTES)
+        return zlib.decompressobj(31).decompress(body[:most_bytes], most_bytes)
     except zlib.error:
-        return body
+        return body[:most_bytes]
+
+
+def first_event(text: str) -> str:
+    """The data of the first event of a text that is an event stream: relays answer a 4xx so where one was asked for."""
+    if not text.startswith(("data:", "event:", "error:")):
+        return text
+    found = re.search(r"(?m)^(?:data|error):(.*)$", text)
+    return found[1].strip() if found else ""
 
 
 def in_api_place(document: Any) -> Optional[Dict[str, Any]]:
@@ -170,16 +166,10 @@ def _message_of_markup(text: str) -> str:
         words = text[lower.find(">", start) + 1 : end]
     else:  # 8 KB are enough for the first words, and keep the pattern cheap on hostile pages
         words = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", " ", text[:8192])
-    words = _title(html.unescape(words))
+    words = short(html.unescape(words), longest=_LONGEST_TITLE)
     if "<html" not in lower[:8192] and "<!doctype html" not in lower[:8192] and not 0 <= start < end:
         return words or "markup without words"
     return f'HTML page "{words}"' if words else "HTML page without words"
-
-
-def _title(text: str) -> str:
-    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())
-    line = redact_text(line[:4000])  # before the cut: half a key has no shape to be known by
-    return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 3].rstrip() + "..."
 
 
 def _cause(metadata: Any, depth: int) -> str:

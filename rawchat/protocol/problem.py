@@ -12,14 +12,14 @@ import json
 from functools import cache
 from typing import Any, Callable, Iterable, NamedTuple, Optional, Tuple, Union
 
-from .redact import redact_text
+from .redact import short
 
 # FastAPI echoes the whole input into its 422, images included; more than this is no message for anybody.
 _LARGEST_BODY_BYTES = 16 << 20
 
 
 class Said(NamedTuple):
-    """What a server said about an error. The message is as long as it came: see `short`."""
+    """What a server said about an error. The message is as long as it came."""
 
     message: str = ""
     code: Optional[str] = None
@@ -28,13 +28,14 @@ class Said(NamedTuple):
 
 
 @cache  # looking for a room that is not there takes as long as reading an answer
-def _dialects() -> Tuple[Callable[[Any], Any], Callable[[Any, Any], Any], Callable[[Any], Any]]:
-    """The translators: of where an error stands, of its words, and of what a body is wrapped in."""
+def _dialects() -> Tuple[Callable[..., Any], ...]:
+    """The translators: of where an error stands, of its words, of packed bytes, and of a text that holds the body."""
     try:
-        from .error_dialects import in_api_place, in_api_words, unwrapped
+        from .error_dialects import first_event, in_api_place, in_api_words, unpacked
     except ImportError:  # a copy without them takes everything as it came
-        return (lambda document: document), (lambda error, whole: error), (lambda body: body)
-    return in_api_place, in_api_words, unwrapped
+        as_it_came: Callable[..., Any] = lambda given, *_: given  # noqa: E731
+        return as_it_came, as_it_came, as_it_came, as_it_came
+    return in_api_place, in_api_words, unpacked, first_event
 
 
 def find_error(document: Any) -> Any:
@@ -43,7 +44,7 @@ def find_error(document: Any) -> Any:
     What stands under "error" is given out itself, of flat shapes ({"object": "error", ...}) the whole document. An
     error that is null, or does not say a single word, is none: relays put both beside good answers.
     """
-    in_api_place, _, _ = _dialects()
+    in_api_place, *_ = _dialects()
     document = in_api_place(document)
     if not isinstance(document, dict):
         return None
@@ -53,12 +54,12 @@ def find_error(document: Any) -> Any:
 
 def parse_body(body: Union[bytes, str]) -> Any:
     """The decoded JSON of a body, else its text. Never raises."""
-    _, _, unwrapped = _dialects()
-    body = unwrapped(body)
+    *_, unpacked, first_event = _dialects()
     if isinstance(body, bytes):
-        text = body[:_LARGEST_BODY_BYTES].decode("utf-8-sig", "replace")
-        body = f"{len(body)} bytes that are no text" if text.count("\ufffd") * 5 > len(text) else text
-    text = body.lstrip("\ufeff").strip()
+        data: bytes = unpacked(body, _LARGEST_BODY_BYTES)
+        body = data[:_LARGEST_BODY_BYTES].decode("utf-8-sig", "replace")
+        body = f"{len(data)} bytes that are no text" if body.count("\ufffd") * 5 > len(body) else body
+    text = first_event(body.lstrip("\ufeff").strip())
     try:
         return json.loads(text) if text.startswith(("{", "[", '"', "null")) else text
     except (ValueError, RecursionError):  # cut off, no JSON after all, or nested without end
@@ -67,7 +68,7 @@ def parse_body(body: Union[bytes, str]) -> Any:
 
 def read_error(error: Any, whole: Any = None) -> Said:
     """Message, code, type and param of an error; `whole` is the document around it, where some servers put a part."""
-    _, in_api_words, _ = _dialects()
+    _, in_api_words, *_ = _dialects()
     error = in_api_words(error, whole)
     said = error if isinstance(error, dict) else {"message": error}
     message, *words = map(said.get, Said._fields)
@@ -82,10 +83,3 @@ def read_error(error: Any, whole: Any = None) -> Said:
 def readable(body: Union[bytes, str], secrets: Iterable[str] = ()) -> str:
     """A body of any shape as one short line for people, keys redacted; "" for one that is blank."""
     return short(read_error(parse_body(body)).message, secrets)
-
-
-def short(text: str, secrets: Iterable[str] = (), longest: int = 300) -> str:
-    """One line of at most `longest` characters: white space joined, nothing that steers a terminal, keys redacted."""
-    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())[:4000]
-    line = redact_text(line, secrets)  # before the cut: half a key has no shape to be known by
-    return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."

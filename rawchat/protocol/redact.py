@@ -58,6 +58,13 @@ def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], st
     return text
 
 
+def short(text: str, secrets: Iterable[str] = (), longest: int = 300) -> str:
+    """One line of at most `longest` characters: white space joined, nothing that steers a terminal, keys redacted."""
+    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())[:4000]
+    line = redact_text(line, secrets)  # before the cut: half a key has no shape to be known by
+    return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
+
+
 def redact_header(name: str, value: str, secrets: Iterable[str] = ()) -> str:
     """The value to show. A scheme word such as `Bearer` stays."""
     if name.lower() not in SECRET_HEADERS:

@@ -15,7 +15,8 @@ import re
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from . import errors
-from .problem import Said, find_error, parse_body, read_error, short
+from .problem import Said, find_error, parse_body, read_error
+from .redact import short
 from .wire import Headers
 
 

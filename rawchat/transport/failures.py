@@ -89,10 +89,15 @@ def cause_to_show(error: Exception) -> Optional[Exception]:
     return error if redact_text(str(error)) == str(error) else None
 
 
+def said_by(error: BaseException) -> str:
+    """What an error says, in the plainest words it has."""
+    said = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    return str(said)
+
+
 def detail_of(error: BaseException) -> str:
-    """What an error says, in one line that commands no terminal: it may quote whatever came instead of HTTP."""
-    text = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    return "".join(mark if mark.isprintable() else "\ufffd" for mark in " ".join(str(text).split())[:200])
+    """The same in one line that commands no terminal: it may quote whatever came instead of HTTP."""
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in " ".join(said_by(error).split())[:200])
 
 
 def _seconds(value: Optional[float]) -> str:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from ...protocol.errors import PayloadError
 from ...protocol.redact import redact_text
 from ...protocol.wire import Request
+from ...transport.failures import said_by
 from ...transport.http1 import HTTP_FAILURES, ResponseReader, clean_target, encode_request
 from ...transport.proxies import credentials_of, proxy_for
 from ...transport.route import Origin, read_origin, tls_context
@@ -364,8 +365,7 @@ def is_local(host: str) -> bool:
 
 
 def _words(error: BaseException) -> str:
-    text = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    return redact_text(" ".join(str(text).split())[:300])
+    return redact_text(" ".join(said_by(error).split())[:300])
 
 
 def _days_left(ends: str) -> Optional[int]:
