@@ -487,3 +487,11 @@ def test_a_whole_reply_is_offered_as_a_chunk_to_those_who_asked_for_chunks():
     assert [piece.chunk["choices"][0]["delta"]["content"] for piece in found] == ["Whole answer"]
     assert found[0].chunk["object"] == "chat.completion.chunk"
     assert reader.reply()["object"] == "chat.completion"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"id": 1', b""], ids=["markup", "cut off", "nothing at all"])
+def test_what_is_no_json_has_the_parser_s_error_as_its_cause(body):
+    """It says where the parser stopped."""
+    with pytest.raises(answer.InvalidResponseError) as caught:
+        answer.read_answer(200, rawchat.Headers(), body)
+    assert isinstance(caught.value.__cause__, json.JSONDecodeError)

@@ -35,9 +35,11 @@ def read_answer(
     models and embeddings, "" for an endpoint whose shape is not judged.
     """
     text = body.lstrip(_MARGIN).rstrip().decode("utf-8", "replace")
+    cause: Optional[Exception] = None
     try:
         document = json.loads(text.removesuffix("data: [DONE]"))  # 9router puts a stray one behind the JSON
-    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+    except (ValueError, RecursionError) as problem:  # RecursionError: nested beyond what any answer is
+        cause = problem
         if text.startswith(_EVENT_STARTS):  # although no stream was asked for: mini-sglang, some relays
             return _assembled(StreamReader(status, headers, attempts=attempts), body)
         document = ...  # what no JSON is
@@ -48,7 +50,7 @@ def read_answer(
         return _with_facts(Reply(document), headers, attempts)
     error = _not_an_answer(status, headers, body, document, required)
     error.body = error.body if document in (..., None) else document
-    raise _told(error, status, headers, attempts)
+    raise _told(error, status, headers, attempts) from cause
 
 
 def _error_in(document: Any, required: str) -> Any:
