@@ -216,3 +216,15 @@ def test_a_mark_is_not_marked_again(shown):
     assert redact.mark(shown) == shown
     assert redact.redact_headers([("Authorization", f"Bearer {shown}")]) == [("Authorization", f"Bearer {shown}")]
     assert redact.redact_headers([("api-key", shown)]) == [("api-key", shown)]
+
+
+@pytest.mark.parametrize("depth", [900, 20000])
+def test_json_is_redacted_however_deep_it_nests(depth):
+    """A server's error that nests deeper than Python recurses must not become a RecursionError of ours."""
+    value = AZURE
+    for number in range(depth):
+        value = [value] if number % 2 else {"a": value}
+    shown = redact.redact_value(value, [AZURE])
+    while not isinstance(shown, str):
+        shown = shown[0] if isinstance(shown, list) else shown["a"]
+    assert shown == redact.mark(AZURE)

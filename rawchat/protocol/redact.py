@@ -94,13 +94,19 @@ def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") 
 
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """A copy of decoded JSON, redacted at every depth."""
-    known = tuple(secrets)
-    if isinstance(value, dict):
-        return {name: redact_value(inner, known) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [redact_value(inner, known) for inner in value]
-    return redact_text(value, known) if isinstance(value, str) else value
+    """A copy of decoded JSON, redacted at every depth: a server may nest deeper than Python recurses."""
+    known, whole = tuple(secrets), [value]
+    places: List[Tuple[Any, Any]] = [(whole, 0)]
+    while places:
+        around, place = places.pop()
+        inner = around[place]
+        if isinstance(inner, str):
+            around[place] = redact_text(inner, known)
+        elif isinstance(inner, (dict, list)):
+            copy: Any = dict(inner) if isinstance(inner, dict) else list(inner)
+            around[place] = copy
+            places += [(copy, key) for key in (copy if isinstance(copy, dict) else range(len(copy)))]
+    return whole[0]
 
 
 def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
