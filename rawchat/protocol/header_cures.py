@@ -14,6 +14,7 @@ from typing import Any, Iterable
 
 from .errors import PayloadError
 from .redact import redact_text
+from .wire import TOKEN
 from .wording import cut_short, kind_of, quoted
 
 # What a key looks like when more than the key was copied.
@@ -28,7 +29,7 @@ def refusal(name: Any, value: Any, *, is_key: bool) -> PayloadError:
     """The error for a header that cannot be sent, or for a key."""
     if is_key:
         return PayloadError(f"the API key {_flaw_of(value, is_key)}", path="api_key")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+", name):
+    if not isinstance(name, str) or not re.fullmatch(TOKEN, name):
         shown = cut_short(quoted(name)) if isinstance(name, str) else f"a name of type {kind_of(name)}"
         return PayloadError(f"{shown} cannot name a header; letters, digits and hyphens can", path="headers")
     framing = name.lower() in ("content-length", "transfer-encoding")

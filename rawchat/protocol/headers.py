@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence  # typing's own take four times as
 from typing import Any, Optional, Tuple, Union
 
 from .errors import PayloadError
+from .wire import TOKEN
 from .wording import kind_of
 
 HeaderValue = Union[str, int, None]
@@ -96,8 +97,7 @@ def merge_headers(headers: CheckedPairs, *layers: Optional[Mapping[str, HeaderVa
 
 
 def _is_name(name: Any) -> bool:
-    # A token, RFC 9110 section 5.6.2.
-    token = isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+", name)
+    token = isinstance(name, str) and re.fullmatch(TOKEN, name)
     return bool(token) and name.lower() not in _FRAMING
 
 

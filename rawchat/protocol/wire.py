@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping  # typing's own take fou
 from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 HeaderPairs = Tuple[Tuple[str, str], ...]
+TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"  # what may name a header, RFC 9110 section 5.6.2
 
 # How a cache on this side marks an answer: nothing was sent, nothing is to be paid. X-Cache is set by others, too.
 KEPT_HEADER = ("X-Client-Cache", "hit")

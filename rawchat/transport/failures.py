@@ -15,7 +15,7 @@ from typing import Dict, NamedTuple, Optional, Type
 from ..protocol.errors import APIConnectionError, APITimeoutError, PayloadError
 from ..protocol.headers import CheckedPairs
 from ..protocol.redact import redact_text
-from ..protocol.wire import HeaderPairs
+from ..protocol.wire import TOKEN, HeaderPairs
 
 
 class Trip(NamedTuple):
@@ -52,7 +52,6 @@ _BODY_CAUSES = {
     "DecodeError": "cannot decode the answer of {peer}{received}: {detail}",
     "Exception": "the answer of {peer} broke off{received}: {detail}",
 }
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"(?![ \t])[\1-\t\v\f\x0e-\xff]*(?<![ \t])")  # no NUL, no line break, nothing beyond Latin-1
 
 
@@ -126,7 +125,7 @@ def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
     headers: Dict[str, str] = {}
     spelling: Dict[str, str] = {}
     for name, value in pairs:
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not (re.fullmatch(TOKEN, name) and _VALUE.fullmatch(value)):
             raise PayloadError(
                 f"header {name!r} has a character, or a blank at an end, that HTTP has no place for", path="headers"
             )
