@@ -42,6 +42,14 @@ def error_of(call):
     except (chat.RawChatError, AttributeError) as error:
         return error
 
+def streamed(*deltas):
+    # what these deltas of one choice add up to
+    script = sse(*({{"choices": [{{"index": 0, "delta": delta}}]}} for delta in deltas))
+    with client(reply(pieces=script)).stream("Hi") as stream:
+        shown = "".join(stream)
+    assert shown == stream.reply.text
+    return stream.reply
+
 def tell(*values):
     print(json.dumps(values))
 """
@@ -216,6 +224,41 @@ tell("connection refused" in str(e))""", [True]),
 from {NAME}.transport.stdlib_transport import StdlibTransport
 door = StdlibTransport(proxies={{"http": "http://p:1"}})
 tell(str(error_of(lambda: chat.Client("sk-test-0123456789", "http://127.0.0.1:9/v1", transport=door).models())))""", ["this copy was made without proxies; make it again with `scripts/vendor --with proxies`"]),
+    ("tool calls told apart by their index, in a stream", """
+a, b = ({"index": i, "id": f"c{i}", "type": "function", "function": {"name": "f", "arguments": "{"}} for i in (0, 1))
+more = [{"index": i, "function": {"arguments": "}"}} for i in (1, 0)]
+tell(streamed({"tool_calls": [a, b]}, {"tool_calls": more}).tool_calls)""", [[
+        {"id": f"c{i}", "type": "function", "function": {"name": "f", "arguments": "{}"}} for i in (0, 1)]]),
+    ("tool calls without an index: an id begins one, all else continues the last", """
+parts = [{"id": "a", "function": {"name": "f", "arguments": "{"}}, {"function": {"arguments": "}"}},
+         {"id": "b", "function": {"name": "g", "arguments": {}}}, {"index": 1, "id": "c", "function": {"name": "h"}}]
+told = streamed(*({"tool_calls": [part]} for part in parts)).tool_calls
+tell([(call.id, call.function.name, call.function.arguments) for call in told])""", [
+        [["a", "f", "{}"], ["b", "g", "{}"], ["c", "h", ""]]]),
+    ("content in parts: its text, and the parts as they came", """
+thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
+r = streamed({"content": [thought]}, {"content": [{"type": "text", "text": "Hel"}]}, {"content": "lo"})
+tell(r.text, r.reasoning, r["choices"][0]["message"]["content"])""", ["Hello", "Hm", [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, {"type": "text", "text": "Hel"}, "lo"]]),
+    ("a growing message in place of deltas: what is new in its text", """
+s = client(reply(pieces=sse(*({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+                              for text in ("Paris", "Paris is big."))))).stream("Hi")
+tell(list(s), s.reply.text)""", [["Paris", " is big."], "Paris is big."]),
+    ("entries of a list that have an index: all of them, as they came", """
+details = [{"type": "reasoning.text", "text": text, "index": 0} for text in "ab"]
+told = streamed(*({"reasoning_details": [detail]} for detail in details))
+tell(told.choices[0].message.reasoning_details == details)""", [True]),
+    ("a message to be sent back: what OpenAI takes", """
+message = {"role": "assistant", "content": None, "refusal": None, "annotations": [], "reasoning_content": "Hm",
+           "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]}
+tell(chat.Reply({"choices": [{"message": message}]}).message)""", [{"role": "assistant", "content": None, "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}]}]),
+    ("a field that is not there", """
+r = client(DOCUMENT).chat("Hi")
+tell(r.choices[0].message.tool_calls, r.usage.prompt_tokens_details, str(error_of(lambda: r.content)))""", [
+        None, None, "no field 'content' in the reply; there are: id, model, choices, usage"]),
+    ("the repr of a reply: its names, and no value", """
+tell(repr(client(DOCUMENT).chat("Hi")))""", ["<Reply keys: id, model, choices, usage>"]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip

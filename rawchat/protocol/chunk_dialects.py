@@ -22,9 +22,8 @@ from .reply_words import inner_of
 # ---- tool calls
 
 
-def _call_index(choice: Any, entry: Mapping[str, Any]) -> Any:
-    """The index of the call that a fragment belongs to, counted by us; that of a new call if it belongs to none; None
-    for a fragment that says nothing.
+def _call_index(choice: Any, entry: Mapping[str, Any]) -> int:
+    """The index of the call that a fragment belongs to, counted by us; that of a new call if it belongs to none.
 
     with an index      the last call of this index; if it has another id, the call of this index and that id
     with an id only    the call of that id
@@ -35,10 +34,8 @@ def _call_index(choice: Any, entry: Mapping[str, Any]) -> Any:
     latest = choice.notes.setdefault("latest", {index: index for index in choice.calls})
     stated = index_of(entry, -1)
     index = latest.get(stated)
-    if stated < 0 or (index is not None and not _same_id(choice.calls[index], entry)):
+    if stated < 0 or not _same_id(choice.calls.get(index, {}), entry):
         index = _searched(choice.calls, entry, stated)
-    if index is None and stated < 0 and not (entry.get("id") or entry.get("function") or entry.get("custom")):
-        return None
     if index is None:
         by_arrival = stated < 0 or any(index_of(call, -1) < 0 for call in choice.calls.values())
         index = max(choice.calls, default=-1) + 1 if by_arrival or stated in choice.calls else stated
@@ -126,7 +123,7 @@ def _add_message(choice: Any, message: Any) -> str:
             notes.pop("latest", None)
         if name != "content" and value:
             choice.fields.pop(name, None)
-    choice.add(message)
+    choice.add({"delta": {name: value for name, value in message.items() if value or name != "content"}})
     after = text_of(content)
     return after[len(before) :] if after.startswith(before) else ""
 

@@ -9,25 +9,23 @@
 
 API reference, "The chat completion chunk object"; but any field may be missing, null, empty or repeated:
 
-    of the chunk     id, created, model: the first that says something. All else, usage too: the last; nothing is summed
-    of the choice    found by index. finish_reason: the last real one. Lists (logprobs, token ids) are extended
-    of the delta     role: once. All else is merged (`merging.py`)
-    of a tool call   found by index, which may start at 1 and leave gaps
+    of the chunk   id, created, model: the first that says something. All else, usage too: the last; nothing is summed
+    of a choice    finish_reason: the last real one. Lists (logprobs, token ids) are extended
+    of the delta   role: once. All else is merged (`merging.py`), a tool call with that of its index
 
-Of other shapes `chunk_dialects.py` is asked. Finds no errors, does not decide whether the stream was whole, keeps no
-chunk. Pure.
+About other shapes `chunk_dialects.py` is asked. Finds no errors, does not judge whether the stream was whole. Pure.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Set
+from typing import Any, Dict, Mapping
 
 from .merging import Merged, Text, merged, settled
-from .reply import Reply, index_of, json_text, plain_tool_call, real_finish_reason, text_of, well_formed
+from .reply import Reply, index_of, plain_tool_call, real_finish_reason, text_of, well_formed
 
 _FIRST_WINS = frozenset(["id", "created", "model"])
 # `object` is ours to say, `choices` are assembled, `obfuscation` is padding against eavesdroppers who count bytes.
-_NOT_KEPT = frozenset(["object", "choices", "obfuscation"])
+_NOT_KEPT = ("object", "choices", "obfuscation")
 _OF_CHOICE = frozenset(["index", "delta", "message"])
 _NOTHING = object()
 
@@ -41,7 +39,7 @@ class ChunkAssembler:
     def __init__(self) -> None:
         self.finished_count = 0
         self._fields: Dict[str, Any] = {}
-        self._settled: Set[str] = set(_NOT_KEPT)  # names of which no later chunk has anything to tell
+        self._settled = set(_NOT_KEPT)  # names of which no later chunk has anything to tell
         self._choices: Dict[int, Choice] = {}
         self._high_half = ""
         self._flushed = False
@@ -49,8 +47,8 @@ class ChunkAssembler:
     def add(self, chunk: Mapping[str, Any]) -> str:
         """Take in one chunk; the text it adds to choice 0, to be shown as it is ("" if none).
 
-        The pieces given out, `flush()` included, make up `reply().text`. They are well formed: the first half of a
-        surrogate pair that a server cut in two is held back until its second half comes.
+        All that is given out, by `flush()` too, makes up `reply().text`. It is well formed: the first half of a
+        surrogate pair that a server cut in two waits for the second.
         """
         settled_names, fields = self._settled, self._fields
         for name, value in chunk.items():
@@ -75,9 +73,7 @@ class ChunkAssembler:
         return text if not self._high_half and text.isprintable() else self._joined(text) if text else ""
 
     def flush(self) -> str:
-        """At the end: U+FFFD for half a surrogate pair whose other half never came; or the text of a first choice whose
-        index is not 0, which nothing marked as the first while it was arriving; or "".
-        """
+        """What is left at the end: U+FFFD for half a pair; or all text, if the first choice turns out not to be 0."""
         held, self._high_half = self._high_half, ""
         if self._flushed or not self._choices or 0 in self._choices:
             return "\ufffd" if held else ""
@@ -98,7 +94,7 @@ class ChunkAssembler:
     def reply(self) -> Reply:
         """What has arrived so far, in the shape of a whole reply; a new one each time."""
         first = {"id": None, "object": "chat.completion", "created": None, "model": None}
-        choices = [self._choices[index].whole() for index in sorted(self._choices)]
+        choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
         return Reply({**first, "choices": choices, "usage": None, **self._fields})
 
     def _take(self, name: str, value: Any, chunk: Mapping[str, Any]) -> None:
@@ -123,12 +119,8 @@ class ChunkAssembler:
             index = index_of(choice, place)
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = Choice(index)
-        delta = choice.get("delta")
-        if isinstance(delta, dict) and delta:
-            text = state.add(delta)
-        else:
-            text = state.add_message(choice["message"]) if choice.get("message") and not delta else ""
+            state = self._choices[index] = Choice()
+        text = state.add(choice)
         beside = state.beside
         for name, value in choice.items():
             if name not in _OF_CHOICE and (value or name not in beside):
@@ -144,10 +136,9 @@ class ChunkAssembler:
             reason = real_finish_reason(value) or beside[name]
             self.finished_count += reason is not beside[name] is None
             beside[name] = reason
-        elif name == "logprobs" or isinstance(value, list):
-            beside[name] = merged(beside.get(name), value, name)
-        else:  # a state, of which the last one holds
-            beside[name] = value
+        else:  # lists grow; of other values, which are states, the last one holds
+            grows = name == "logprobs" or isinstance(value, list)
+            beside[name] = merged(beside.get(name), value, name) if grows else value
 
     def _joined(self, text: str) -> str:
         """`text` after the held back half, well formed, and its own last character held back if that is a high half."""
@@ -157,62 +148,48 @@ class ChunkAssembler:
 
 
 class Choice:
-    """One choice in the making.
+    """One choice in the making."""
 
-    content   pieces of text, and among them parts that are no text
-    fields    the names of the delta in their order, with what they add up to
-    calls     the tool calls by their index
-    beside    what stands beside the delta: logprobs, finish_reason, content_filter_results
-    notes     what the dialects remember
-    """
+    __slots__ = ("beside", "calls", "content", "fields", "notes")
 
-    __slots__ = ("beside", "calls", "content", "fields", "index", "notes")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.content = Text()
-        self.fields: Dict[str, Any] = {"content": self.content}
+    def __init__(self) -> None:
+        self.content = Text()  # among the pieces of text, parts that are no text
+        self.fields: Dict[str, Any] = {}  # what else its deltas say
         self.calls: Dict[int, Merged] = {}
-        self.beside: Dict[str, Any] = {"logprobs": None, "finish_reason": None}
-        self.notes: Dict[str, Any] = {}
+        self.beside: Dict[str, Any] = {"logprobs": None, "finish_reason": None}  # what stands beside the delta
+        self.notes: Dict[str, Any] = {}  # what the dialects remember
 
-    def add(self, delta: Mapping[str, Any]) -> str:
-        """Take in what a delta says; the text it adds, as it came."""
-        text, fields = "", self.fields
+    def add(self, choice: Mapping[str, Any]) -> str:
+        """Take in what the delta of a choice says; the text it adds, as it came."""
+        delta = choice.get("delta")
+        if not isinstance(delta, dict) or not delta:
+            return "" if delta or not choice.get("message") else self._add_message(choice["message"])
+        text: Any = delta.get("content")
+        if text.__class__ is str:
+            self.content.put(text)
+            if len(delta) == 1:
+                return text
+        elif text:
+            text = self._add_parts(text)
+        fields = self.fields
         for name, value in delta.items():
             known = fields.get(name)
             if known.__class__ is Text and value.__class__ is str:
                 known.put(value)
-                if name == "content":
-                    text = value
-            elif name == "content":
-                text = self._add_parts(value) if value else ""
-            elif value or name not in fields:
+            elif name != "content" and (value or name not in fields):
                 fields[name] = self._continued(name, known, value)
-        return text
+        return text or ""
 
-    def add_message(self, message: Any) -> str:
-        """All of it so far in place of a delta (some relays); beside deltas (Perplexity), it says nothing new."""
-        added = _asked("message", self, message, None)
-        if added is not None or not isinstance(message, dict):
-            return added or ""
-        known, text = text_of(self.content), text_of(message.get("content"))
-        return self.add(
-            {"content": text[len(known) :]} if known and text.startswith(known) else {} if known else message
-        )
-
-    def whole(self) -> Dict[str, Any]:
+    def whole(self, index: int) -> Dict[str, Any]:
         """The choice as a reply that was not streamed has it."""
         message = {"role": "assistant", "content": self._content()}
-        for name, value in self.fields.items():
-            if name != "content" and (name != "role" or value):
-                message[name] = settled(value)
+        message.update((name, settled(value)) for name, value in self.fields.items() if name != "role" or value)
         call = message.get("function_call")
         if isinstance(call, dict):
-            message["function_call"] = {**call, "arguments": json_text(call.get("arguments"))}
+            message["function_call"] = plain_tool_call({"function": call})["function"]
         if self.calls:
-            message["tool_calls"] = [plain_tool_call(settled(self.calls[index])) for index in sorted(self.calls)]
-        return {"index": self.index, "message": message, **{name: settled(self.beside[name]) for name in self.beside}}
+            message["tool_calls"] = [plain_tool_call(settled(self.calls[place])) for place in sorted(self.calls)]
+        return {"index": index, "message": message, **{name: settled(self.beside[name]) for name in self.beside}}
 
     def _continued(self, name: str, known: Any, value: Any) -> Any:
         if name == "role":
@@ -222,22 +199,21 @@ class Choice:
                 if isinstance(entry, dict):
                     self._add_call(entry)
             return known or ([] if value else value)
-        if isinstance(value, str):
-            return Text([value])
-        if known and isinstance(value, (dict, list)):  # OpenRouter: reasoning_details
-            return _asked("deep", known, value, None) or merged(known, value, name)
-        return merged(known, value, name)
+        if isinstance(value, str) or known.__class__ is Text:
+            return known if known.__class__ is Text else Text([value])
+        deep = known is not None and isinstance(value, (dict, list))  # OpenRouter: reasoning_details
+        said = _asked("deep", known, value) if deep else None
+        return merged(known, value, name) if said is None else said
 
     def _add_call(self, entry: Dict[str, Any]) -> None:
         """Merge a fragment of a tool call into the call of its index."""
         index, identity = entry.get("index"), entry.get("id")
         call = self.calls.get(index) if index.__class__ is int else None
-        odd = identity and call and call.get("id") not in (None, "", identity)  # Ollama 0.20: index 0 for each
-        if odd or index.__class__ is not int or self.notes:
+        other = call and identity and call.get("id") not in (None, "", identity)  # Ollama: each call has the index 0
+        if other or self.notes or index.__class__ is not int:
             last = max(self.calls, default=-1)
             index = _asked("tool_calls", self, entry, last + 1 if identity or last < 0 else last)
-            call = self.calls.get(index)
-        if index is not None:
+        if index in self.calls or identity or entry.get("function") or entry.get("custom"):
             merged(self.calls.setdefault(index, Merged()), entry)
 
     def _add_parts(self, content: Any) -> str:
@@ -247,14 +223,22 @@ class Choice:
             (self.content.put if isinstance(piece, str) else self.content.put_part)(piece)
         return text_of(pieces)
 
+    def _add_message(self, message: Any) -> str:
+        """All of it so far in place of a delta (some relays); beside deltas (Perplexity), it says nothing new."""
+        text = _asked("message", self, message)
+        if text is None and isinstance(message, dict):
+            known, text = text_of(self.content), text_of(message.get("content"))
+            text = self.add({"delta": {"content": text[len(known) :]} if known and text.startswith(known) else message})
+        return text or ""
+
     def _content(self) -> Any:
         """A string, None if nothing ever was one, or a list of parts if there were others than text."""
         if all(isinstance(piece, str) for piece in self.content):
             return settled(self.content) if self.content else None
-        return _asked("parts", self, self.content, [settled(piece) for piece in self.content])
+        return _asked("parts", self, self.content, list(self.content))
 
 
-def _asked(what: str, choice: Any, value: Any, otherwise: Any) -> Any:
+def _asked(what: str, choice: Any, value: Any, otherwise: Any = None) -> Any:
     """What the dialects make of `value`; in a copy without them, `otherwise`."""
     try:
         from .chunk_dialects import DIALECTS

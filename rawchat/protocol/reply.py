@@ -4,13 +4,11 @@
      "message":{"role":"assistant","content":"Hello!"}}],"usage":{"prompt_tokens":8,"completion_tokens":2,...}}
 
     reply["usage"]["prompt_tokens"]     it is a dict: json.dumps, ==, `in`, ** and all else work
-    reply.usage.prompt_tokens           the same, as attributes, at every depth
+    reply.usage.prompt_tokens           the same, at every depth; what an attribute led to takes the plain dict's place
     reply.text, reply.message, ...      what people want from a reply, whatever shape the server gave it
-    reply.attempts, reply.cost, ...     what the call knows about the reply; not part of the JSON
+    reply.attempts, reply.cost, ...     what the call knows about it; not part of the JSON, and wins over its names
 
-An inner dict becomes readable by attribute when an attribute first leads to it, and takes the place of the plain one.
-Names of dict methods stay dict methods, and names of ours win over the JSON's (`reply.cost` is ours, `reply["cost"]`
-the server's). Does not judge whether the JSON is a completion. Pure.
+Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
@@ -18,21 +16,16 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-# Fields of the API reference ("The chat completion object", 2026-11) that read as None where a server left them out, by
-# the name under which the object stands ("": the reply). The two reasoning names are DeepSeek's and OpenRouter's.
+# What may be absent by the API reference ("The chat completion object", 2026-11), and reads as None then; by the name
+# under which the object stands ("": the reply). What servers leave out besides: `reply_fields.py`.
 _OPTIONAL = {
-    "": "id object created model usage service_tier system_fingerprint metadata moderation",
-    "choices": "index finish_reason logprobs",
-    "message": "role content refusal annotations audio function_call tool_calls reasoning_content reasoning",
-    "tool_calls": "id type function custom",
-    "logprobs": "content refusal",
+    "": "usage service_tier system_fingerprint",
+    "choices": "logprobs",
+    "message": "content refusal annotations audio function_call tool_calls",
+    "tool_calls": "function custom",
     "usage": "prompt_tokens_details completion_tokens_details",
-    "prompt_tokens_details": "cached_tokens cache_write_tokens audio_tokens image_tokens text_tokens",
-    "completion_tokens_details": "reasoning_tokens audio_tokens text_tokens "
-    "accepted_prediction_tokens rejected_prediction_tokens",
 }
-_META = frozenset("request_id attempts cost headers elapsed_s first_text_s complete parsed".split())
-# What the API reference lets an assistant's message in a request hold, role and content apart.
+# What an assistant's message in a request may hold, role and content apart.
 _SENDABLE = ("name", "refusal", "tool_calls", "function_call", "audio")
 
 
@@ -45,12 +38,7 @@ class Fields(dict[str, Any]):
         if name.startswith("__"):  # Python asks for its protocols like this (copy, pickle); JSON must not answer
             raise AttributeError(name)
         if name not in self:
-            if name in _OPTIONAL.get(self._kind, "").split():
-                return None
-            there = ", ".join(map(str, self)) or "none"
-            raise AttributeError(
-                f"no field {name!r} in {self._kind or 'the reply'}; there are: {there}{self._hint(name)}"
-            )
+            return self._absent(name)
         value = self[name]
         if value.__class__ is dict or value.__class__ is list:
             value = self[name] = readable_by_attribute(value, name)
@@ -62,8 +50,18 @@ class Fields(dict[str, Any]):
     def __dir__(self) -> Iterable[str]:
         return [*super().__dir__(), *(key for key in self if isinstance(key, str) and key.isidentifier())]
 
-    def _hint(self, name: str) -> str:
-        return ""
+    def _absent(self, name: str) -> None:
+        if name in _OPTIONAL.get(self._kind, "").split():
+            return
+        try:
+            from .reply_fields import hint_of
+        except ImportError:
+            hint: Optional[str] = ""
+        else:
+            hint = hint_of(self._kind, name)
+        if hint is not None:
+            there = ", ".join(map(str, self)) or "none"
+            raise AttributeError(f"no field {name!r} in {self._kind or 'the reply'}; there are: {there}{hint}")
 
 
 class Items(list[Any]):
@@ -71,7 +69,7 @@ class Items(list[Any]):
 
 
 def readable_by_attribute(value: Any, name: str = "") -> Any:
-    """`value` with its outermost dicts as Fields; `name` is what it stands under. Anything else comes back as it is."""
+    """`value`, which stands under `name`, with its outermost dicts as Fields."""
     if value.__class__ is dict:
         fields = Fields(value)
         fields.__dict__["_kind"] = name
@@ -82,58 +80,37 @@ def readable_by_attribute(value: Any, name: str = "") -> Any:
 
 
 class Reply(Fields):
-    """One completion, a shallow copy of its decoded JSON. Of any other JSON object (a list of models) the properties
-    say "", [] or None.
+    """A shallow copy of the decoded JSON. If that is no completion (a list of models), properties are "", [], None."""
 
-    request_id      from the response headers, or None
-    attempts        how many times the request was sent
-    cost            US dollars as a float, or None where the price is unknown
-    headers         of the response, case-insensitive, or None
-    elapsed_s       seconds from the first send to the end of the answer, or None
-    first_text_s    seconds to the first text of a stream, or None
-    complete        False for what a broken or abandoned stream left behind
-    parsed          the answer as a value of the type that was asked for (Client.parse), else None
-    """
-
-    request_id: Optional[str] = None
-    attempts: int = 1
-    cost: Optional[float] = None
-    headers: Optional[Mapping[str, str]] = None
-    elapsed_s: Optional[float] = None
-    first_text_s: Optional[float] = None
-    complete: bool = True
-    parsed: Any = None
+    request_id: Optional[str] = None  # from the response headers
+    attempts: int = 1  # how many times the request was sent
+    cost: Optional[float] = None  # US dollars; None: the price is unknown
+    headers: Optional[Mapping[str, str]] = None  # of the response, case-insensitive
+    elapsed_s: Optional[float] = None  # seconds from the first send to the end of the answer
+    first_text_s: Optional[float] = None  # seconds to the first text of a stream
+    complete: bool = True  # False for what a broken or abandoned stream left behind
+    parsed: Any = None  # the answer as a value of the type that was asked for (Client.parse)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _META:
+        if name not in Reply.__annotations__:
             super().__setattr__(name, value)
         self.__dict__[name] = value
 
-    def _hint(self, name: str) -> str:
-        try:
-            from .reply_words import hint_of
-        except ImportError:
-            return ""
-        return hint_of(name)
-
     @property
     def text(self) -> str:
-        """The text of the first choice (the one with the lowest index); "" where the model said nothing in words."""
+        """The text of the first choice (of the lowest index); "" where the model said nothing in words."""
         return text_of(self._message().get("content"))
 
     @property
     def texts(self) -> List[str]:
-        """The text of every choice, in the order of their indices (n > 1)."""
+        """The text of every choice, by index (n > 1)."""
         return [text_of(_message_of(choice).get("content")) for choice in self._choices()]
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking where the server shows it, else "". Tags such as <think> in the text stay there.
-
-        `reasoning_content` (DeepSeek, SGLang, GLM), `reasoning` (OpenRouter, vLLM, Ollama; the same text where both are
-        sent), or parts of the content of the type "thinking" (Mistral).
-        """
+        """The model's thinking where the server shows it, else "". Tags such as <think> in the text stay there."""
         message = self._message()
+        # DeepSeek, SGLang, GLM; then OpenRouter, vLLM, Ollama (the same text where both are sent); then Mistral.
         said = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
         return said or _in_parts(message.get("content"), ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
 
@@ -146,17 +123,14 @@ class Reply(Fields):
 
     @property
     def finish_reason(self) -> Optional[str]:
-        """Why the first choice ended: "stop", "length", "tool_calls", "content_filter", or a server's own word; None
-        where it did not.
-        """
+        """Why the first choice ended: "stop", "length", ... or a server's own word; None where it did not."""
         return next((real_finish_reason(choice.get("finish_reason")) for choice in self._choices()), None)
 
     @property
     def tool_calls(self) -> List[Fields]:
         """The tool calls of the first choice: [] or [{"id", "type", "function": {"name", "arguments"}}, ...].
 
-        `arguments` is always a string: JSON, if the model wrote it well and max_tokens did not cut it. The stream's
-        `index` is gone; unknown keys (Gemini's `extra_content`) are kept.
+        `arguments` is always a string: JSON, if the model wrote it well and max_tokens did not cut it.
         """
         calls = self._message().get("tool_calls")
         found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
@@ -183,24 +157,21 @@ class Reply(Fields):
     def __repr__(self) -> str:
         try:
             from .reply_words import repr_of
-        except ImportError:
+        except ImportError:  # without values, which may hold a secret
             return f"<Reply keys: {', '.join(map(str, self))}>"
         return repr_of(self)
 
     def _choices(self) -> List[Dict[str, Any]]:
         choices = self.get("choices")
         found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-        if len(found) > 1:
-            order = {id(choice): index_of(choice, place) for place, choice in enumerate(found)}
-            found.sort(key=lambda choice: order[id(choice)])
-        return found
+        return [choice for _, choice in sorted(enumerate(found), key=lambda pair: index_of(pair[1], pair[0]))]
 
     def _message(self) -> Dict[str, Any]:
         return next(map(_message_of, self._choices()), {})
 
 
 def index_of(item: Mapping[str, Any], place: int) -> int:
-    """The index that a choice states, or its place where it states none. Relays send it as null, "0" and 0.0, too."""
+    """The index that a choice states, or its place. Relays send null, "0" and 0.0, too."""
     try:
         return int(item["index"])
     except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: Python's json lets infinity in
@@ -213,7 +184,7 @@ def real_finish_reason(value: Any) -> Optional[str]:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's `content`: a string, null, or a list of typed parts of which the text parts count."""
+    """The text of a message's `content`: a string, null, or a list of typed parts."""
     return (
         well_formed(content)
         if isinstance(content, str)
@@ -222,7 +193,7 @@ def text_of(content: Any) -> str:
 
 
 def _in_parts(content: Any, types: Tuple[Optional[str], ...], names: Tuple[str, ...]) -> str:
-    """Text of the parts of these types: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
+    """Text of the parts of these types. Mistral: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
     texts = []
     for part in content if isinstance(content, list) else ():
         if isinstance(part, dict) and part.get("type") in types:
@@ -248,7 +219,7 @@ def well_formed(text: str) -> str:
 
 
 def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
-    """One tool call in the API's shape, whatever the server made of it: a copy, with arguments as a string."""
+    """One tool call in the API's shape: a copy, with arguments as a string, without the stream's index."""
     plain = {"id": "", **{name: value for name, value in call.items() if name != "index" and value is not None}}
     for kind, text_name in (("function", "arguments"), ("custom", "input")):
         inner = plain.get(kind)
@@ -259,7 +230,7 @@ def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def json_text(value: Any) -> str:
-    """Arguments as the string that the API has there: llama.cpp and small relays send the object itself, or null."""
+    """Arguments as a string: llama.cpp and small relays send the object itself, or null."""
     if value is None or isinstance(value, str):
         return well_formed(value or "")
     return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

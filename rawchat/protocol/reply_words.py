@@ -1,4 +1,4 @@
-"""What is said of a reply: one line for prompts and logs, and where a name is that was looked for elsewhere.
+"""What a prompt or a log shows of a reply: one line.
 
     <Reply 'Hello!', stop, 8+2 tokens>
 
@@ -10,15 +10,6 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from .redact import redact_text
-
-# Where people coming from elsewhere look for it, and where it is.
-_ELSEWHERE = {"content": "text", "output_text": "text", "role": "message", "delta": "text", "function_call": "message"}
-
-
-def hint_of(name: str) -> str:
-    """What to say behind an AttributeError about `name`; "" if it is no name that is known from elsewhere."""
-    known = _ELSEWHERE.get(name)
-    return f"; do you mean reply.{known}?" if known else ""
 
 
 def repr_of(reply: Any) -> str:

@@ -1,0 +1,39 @@
+"""JSON that arrives in pieces: what a later piece does to an earlier one, and that neither is changed."""
+
+import copy
+
+import pytest
+
+from . import module
+
+merging = module("protocol.merging")
+
+# name: (the pieces, what they add up to)
+PIECES = {
+    "strings": (["a", "b", "", None, "c"], "abc"),
+    "null and empty": ([None, "", None], ""),
+    "lists": ([[1], [2, 3]], [1, 2, 3]),
+    "objects": ([{"a": "x", "b": {"c": "y"}}, {"b": {"c": "z", "d": 1}}], {"a": "x", "b": {"c": "yz", "d": 1}}),
+    "numbers": ([1, 2, False], False),
+    "another type": (["a", 1, {"b": 2}], {"b": 2}),
+    "what comes whole": ([{"id": "a", "type": "t", "index": 0}] * 2, {"id": "a", "type": "t", "index": 0}),
+    "a name repeated": ([{"name": "get"}, {"name": "get"}], {"name": "get"}),
+    "a name that grows": ([{"name": "get"}, {"name": "get_it"}], {"name": "get_it"}),
+    "a name split": ([{"name": "get_"}, {"name": "it"}], {"name": "get_it"}),
+    "arguments as text": ([{"arguments": "{"}, {"arguments": "}"}, {"arguments": {}}], {"arguments": "{}"}),
+    "arguments as an object": ([{"arguments": {}}, {"arguments": {"x": "a"}}] * 2, {"arguments": {"x": "a"}}),
+    "halves of a pair": (["\ud83c", "\udf89\ud83c"], "🎉\ufffd"),
+    "many": (["ab"] * 1000, "ab" * 1000),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_pieces_add_up(name):
+    """And what came is as it was."""
+    pieces, expected = PIECES[name]
+    before = copy.deepcopy(pieces)
+    value = None
+    for piece in pieces:
+        value = merging.merged(value, piece)
+    assert merging.settled(value) == expected
+    assert pieces == before
