@@ -13,7 +13,7 @@ One function for each place where that is found (DIALECTS). What has to be remem
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from .merging import DEEPEST, WHOLE, Merged, MergedList, merged, settled
 from .reply import index_of, json_text, text_of
@@ -31,14 +31,15 @@ def _call_index(choice: Any, entry: Mapping[str, Any]) -> int:
     with none          the last call
     """
     # From the first such fragment on, what a server calls 0 may be our call 2: its index leads to the latest.
-    latest = choice.notes.setdefault("latest", {index: index for index in choice.calls})
+    calls: Dict[int, Merged] = choice.calls
+    latest: Dict[int, int] = choice.notes.setdefault("latest", {index: index for index in calls})
     stated = index_of(entry, -1)
     index = latest.get(stated)
-    if stated < 0 or not _same_id(choice.calls.get(index, {}), entry):
-        index = _searched(choice.calls, entry, stated)
+    if stated < 0 or (index in calls and not _same_id(calls[index], entry)):
+        index = _searched(calls, entry, stated)
     if index is None:
-        by_arrival = stated < 0 or any(index_of(call, -1) < 0 for call in choice.calls.values())
-        index = max(choice.calls, default=-1) + 1 if by_arrival or stated in choice.calls else stated
+        by_arrival = stated < 0 or any(index_of(call, -1) < 0 for call in calls.values())
+        index = max(calls, default=-1) + 1 if by_arrival or stated in calls else stated
     if stated >= 0:
         latest[stated] = index
     return index
@@ -48,11 +49,11 @@ def _same_id(call: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     return not entry.get("id") or call.get("id") in (None, "", entry["id"])
 
 
-def _searched(calls: Dict[int, Merged], entry: Mapping[str, Any], stated: int) -> Any:
+def _searched(calls: Dict[int, Merged], entry: Mapping[str, Any], stated: int) -> Optional[int]:
     identity, name = entry.get("id"), inner_of(entry).get("name")
-    last = list(calls)[-1] if calls else None
+    last = next(reversed(calls), None)
     if isinstance(identity, str) and identity:
-        for index in reversed(list(calls)):
+        for index in reversed(calls):
             if calls[index].get("id") == identity and stated in (-1, index_of(calls[index], -1)):
                 return index
         # An id that comes late belongs to the call that has none yet.
@@ -139,7 +140,8 @@ def _deep(known: Any, value: Any, name: str = "", depth: int = 0) -> Any:
     if kind is dict:
         target = known if isinstance(known, Merged) else Merged(known)
         for key, item in value.items():
-            target[key] = _deep(target.get(key), item, key, depth + 1)
+            join = _deep if item.__class__ in (dict, list) else merged  # a token's entry is mostly strings
+            target[key] = join(target.get(key), item, key, depth + 1)
         return target
     items = known if isinstance(known, MergedList) else _deep(MergedList(), known, name, depth)
     for item in value:

@@ -57,9 +57,9 @@ class ChunkAssembler:
         choices = chunk.get("choices")
         shown = ""
         if choices.__class__ is list:
-            for place, choice in enumerate(choices):
+            for choice in choices:
                 if isinstance(choice, dict):
-                    shown += self._add_choice(choice, place, chunk)
+                    shown += self._add_choice(choice, chunk)
         return shown
 
     def add_text(self, name: str, text: str) -> str:
@@ -99,7 +99,7 @@ class ChunkAssembler:
 
     def _take(self, name: str, value: Any, chunk: Mapping[str, Any]) -> None:
         if name == "usage" and not isinstance(value, dict):
-            return
+            value = None
         if value or name not in self._fields:
             self._fields[name] = value
         if value and name in _FIRST_WINS:
@@ -112,11 +112,11 @@ class ChunkAssembler:
         if usage and isinstance(usage, dict) and not chunk.get("usage"):
             self._fields["usage"] = usage
 
-    def _add_choice(self, choice: Dict[str, Any], place: int, chunk: Mapping[str, Any]) -> str:
+    def _add_choice(self, choice: Dict[str, Any], chunk: Mapping[str, Any]) -> str:
         """Take in one choice of `chunk`; the text to show for it."""
         index = choice.get("index")
         if index.__class__ is not int:
-            index = index_of(choice, place)
+            index = index_of(choice, next(at for at, entry in enumerate(chunk["choices"]) if entry is choice))
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = Choice()
@@ -173,11 +173,12 @@ class Choice:
             text = self._add_parts(text)
         fields = self.fields
         for name, value in delta.items():
-            known = fields.get(name)
-            if known.__class__ is Text and value.__class__ is str:
-                known.put(value)
-            elif name != "content" and (value or name not in fields):
-                fields[name] = self._continued(name, known, value)
+            if value or name not in fields:
+                known = fields.get(name)
+                if known.__class__ is Text and value.__class__ is str:
+                    known.put(value)
+                elif name != "content":
+                    fields[name] = self._continued(name, known, value)
         return text or ""
 
     def whole(self, index: int) -> Dict[str, Any]:

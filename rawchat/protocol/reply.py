@@ -124,7 +124,8 @@ class Reply(Fields):
     @property
     def finish_reason(self) -> Optional[str]:
         """Why the first choice ended: "stop", "length", ... or a server's own word; None where it did not."""
-        return next((real_finish_reason(choice.get("finish_reason")) for choice in self._choices()), None)
+        choices = self._choices()
+        return real_finish_reason(choices[0].get("finish_reason")) if choices else None
 
     @property
     def tool_calls(self) -> List[Fields]:
@@ -164,10 +165,13 @@ class Reply(Fields):
     def _choices(self) -> List[Dict[str, Any]]:
         choices = self.get("choices")
         found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-        return [choice for _, choice in sorted(enumerate(found), key=lambda pair: index_of(pair[1], pair[0]))]
+        if len(found) > 1:
+            found = [choice for _, choice in sorted(enumerate(found), key=lambda pair: index_of(pair[1], pair[0]))]
+        return found
 
     def _message(self) -> Dict[str, Any]:
-        return next(map(_message_of, self._choices()), {})
+        choices = self._choices()
+        return _message_of(choices[0]) if choices else {}
 
 
 def index_of(item: Mapping[str, Any], place: int) -> int:
