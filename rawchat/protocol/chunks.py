@@ -82,7 +82,7 @@ class ChunkAssembler:
 
     @property
     def finished(self) -> bool:
-        """Whether a choice appeared, and every choice that appeared has a real finish_reason."""
+        """Whether a choice appeared, and each that did has a real finish_reason."""
         return 0 < len(self._choices) <= self.finished_count
 
     @property
@@ -92,7 +92,7 @@ class ChunkAssembler:
         return text[:-1] if self._high_half else text
 
     def reply(self) -> Reply:
-        """What has arrived so far, in the shape of a whole reply; a new one each time."""
+        """What has arrived so far, as a whole reply; a new one each time."""
         first = {"id": None, "object": "chat.completion", "created": None, "model": None}
         choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
         return Reply({**first, "choices": choices, "usage": None, **self._fields})
@@ -108,7 +108,7 @@ class ChunkAssembler:
             self._take_usage(value.get("usage"), chunk)
 
     def _take_usage(self, usage: Any, chunk: Mapping[str, Any]) -> None:
-        """Usage from an odd place counts where the chunk has none in the right one."""
+        """Usage in an odd place counts if the chunk has none in the right one."""
         if usage and isinstance(usage, dict) and not chunk.get("usage"):
             self._fields["usage"] = usage
 
@@ -141,7 +141,7 @@ class ChunkAssembler:
             beside[name] = merged(beside.get(name), value, name) if grows else value
 
     def _joined(self, text: str) -> str:
-        """`text` after the held back half, well formed, and its own last character held back if that is a high half."""
+        """`text` behind the held back half, well formed; its own last character is held back if that is a high half."""
         text = self._high_half + text
         self._high_half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         return well_formed(text[:-1] if self._high_half else text)
@@ -182,7 +182,7 @@ class Choice:
         return text or ""
 
     def whole(self, index: int) -> Dict[str, Any]:
-        """The choice as a reply that was not streamed has it."""
+        """The choice of a whole reply."""
         message = {"role": "assistant", "content": self._content()}
         message.update((name, settled(value)) for name, value in self.fields.items() if name != "role" or value)
         call = message.get("function_call")
@@ -218,7 +218,7 @@ class Choice:
             merged(self.calls.setdefault(index, Merged()), entry)
 
     def _add_parts(self, content: Any) -> str:
-        """Content as a list of typed parts (Mistral). Text joins the other text, the rest is kept in its place."""
+        """A list of typed parts (Mistral): text joins the other text, the rest keeps its place."""
         pieces = _asked("content", self, content, content if isinstance(content, list) else [content])
         for piece in pieces:
             (self.content.put if isinstance(piece, str) else self.content.put_part)(piece)
@@ -228,12 +228,13 @@ class Choice:
         """All of it so far in place of a delta (some relays); beside deltas (Perplexity), it says nothing new."""
         text = _asked("message", self, message)
         if text is None and isinstance(message, dict):
-            known, text = text_of(self.content), text_of(message.get("content"))
-            text = self.add({"delta": {"content": text[len(known) :]} if known and text.startswith(known) else message})
+            known, whole = text_of(self.content), text_of(message.get("content"))
+            rest = {"content": whole[len(known) :] if whole.startswith(known) else ""}
+            text = self.add({"delta": rest if known else message})
         return text or ""
 
     def _content(self) -> Any:
-        """A string, None if nothing ever was one, or a list of parts if there were others than text."""
+        """A string; None if nothing ever was one; a list if there were other parts than text."""
         if all(isinstance(piece, str) for piece in self.content):
             return settled(self.content) if self.content else None
         return _asked("parts", self, self.content, list(self.content))

@@ -3,8 +3,7 @@
     {"id":"a","function":{"name":"f","arguments":"{\\"x\\""}}   then   {"function":{"arguments":":1}"}}
     merged(...)     {"id":"a","function":{"name":"f","arguments":"{\\"x\\":1}"}}
 
-Strings are appended, lists extended, objects merged, all else replaced; null and "" say nothing. What came is never
-changed: the first merge into it makes an object of ours. Pure.
+Strings are appended, lists extended, objects merged, all else replaced; null and "" say nothing. Pure.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ class Text(list[Any]):
 
 
 class Merged(dict[str, Any]):
-    """An object of our own making."""
+    """An object of our own, which may be changed; what came may not."""
 
 
 class MergedList(list[Any]):
-    """A list of our own making."""
+    """A list of our own."""
 
 
 def merged(old: Any, new: Any, name: str = "", depth: int = 0) -> Any:
-    """`old` continued by `new`, a later value under the same `name`. `new` is not changed, `old` only if it is ours."""
+    """`old` continued by `new`, a later value of the same `name`. `new` is not changed, `old` only if it is ours."""
     if new is None or new == "":
         return new if old is None else old
     if old is None or old == "" or depth > DEEPEST:
