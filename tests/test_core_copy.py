@@ -238,7 +238,7 @@ tell([(call.id, call.function.name, call.function.arguments) for call in told])"
     ("content in parts: its text, and the parts as they came", """
 thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
 r = streamed({"content": [thought]}, {"content": [{"type": "text", "text": "Hel"}]}, {"content": "lo"})
-tell(r.text, r.reasoning, r["choices"][0]["message"]["content"])""", ["Hello", "Hm", [
+tell(r.text, r.reasoning, r["choices"][0]["message"]["content"])""", ["Hello", "", [
         {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, {"type": "text", "text": "Hel"}, "lo"]]),
     ("a growing message in place of deltas: what is new in its text", """
 s = client(reply(pieces=sse(*({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}

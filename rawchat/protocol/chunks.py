@@ -13,7 +13,7 @@ API reference, "The chat completion chunk object"; but any field may be missing,
     of a choice    finish_reason: the last real one. Lists (logprobs, token ids) are extended
     of the delta   role: once. All else is merged (`merging.py`), a tool call with that of its index
 
-About other shapes `chunk_dialects.py` is asked. Finds no errors, does not judge whether the stream was whole. Pure.
+Asks `chunk_dialects.py` about other shapes. Does not judge whether the stream was whole. Pure.
 """
 
 from __future__ import annotations
@@ -31,13 +31,10 @@ _NOTHING = object()
 
 
 class ChunkAssembler:
-    """Assembles one stream. `add` every chunk, then take `reply()`; at any time, for what has arrived so far.
-
-    finished_count   how many choices have a real finish_reason ("" and "null" are none)
-    """
+    """Assembles one stream. `add` every chunk, then take `reply()`; at any time, for what has arrived so far."""
 
     def __init__(self) -> None:
-        self.finished_count = 0
+        self.finished_count = 0  # choices that have a real finish_reason ("" and "null" are none)
         self._fields: Dict[str, Any] = {}
         self._settled = set(_NOT_KEPT)  # names of which no later chunk has anything to tell
         self._choices: Dict[int, Choice] = {}
@@ -45,10 +42,10 @@ class ChunkAssembler:
         self._flushed = False
 
     def add(self, chunk: Mapping[str, Any]) -> str:
-        """Take in one chunk; the text it adds to choice 0, to be shown as it is ("" if none).
+        """Take in one chunk; the text to show for it, which is what it adds to choice 0.
 
-        All that is given out, by `flush()` too, makes up `reply().text`. It is well formed: the first half of a
-        surrogate pair that a server cut in two waits for the second.
+        What is given out, by `flush()` too, makes up `reply().text`. It is well formed: the first half of a surrogate
+        pair that a server cut in two waits for the second.
         """
         settled_names, fields = self._settled, self._fields
         for name, value in chunk.items():
@@ -113,7 +110,6 @@ class ChunkAssembler:
             self._fields["usage"] = usage
 
     def _add_choice(self, choice: Dict[str, Any], chunk: Mapping[str, Any]) -> str:
-        """Take in one choice of `chunk`; the text to show for it."""
         index = choice.get("index")
         if index.__class__ is not int:
             index = index_of(choice, next(at for at, entry in enumerate(chunk["choices"]) if entry is choice))

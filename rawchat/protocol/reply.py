@@ -4,20 +4,20 @@
      "message":{"role":"assistant","content":"Hello!"}}],"usage":{"prompt_tokens":8,"completion_tokens":2,...}}
 
     reply["usage"]["prompt_tokens"]     it is a dict: json.dumps, ==, `in`, ** and all else work
-    reply.usage.prompt_tokens           the same, at every depth; what an attribute led to takes the plain dict's place
+    reply.usage.prompt_tokens           the same, at every depth
     reply.text, reply.message, ...      what people want from a reply, whatever shape the server gave it
     reply.attempts, reply.cost, ...     what the call knows about it; not part of the JSON, and wins over its names
 
-Does not judge whether the JSON is a completion. Pure.
+What an attribute led to takes the plain dict's place. Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-# What may be absent by the API reference ("The chat completion object", 2026-11), and reads as None then; by the name
-# under which the object stands ("": the reply). What servers leave out besides: `reply_fields.py`.
+# API reference, "The chat completion object": what may be absent reads as None then; by the name under which its object
+# stands ("": the reply). What other servers leave out: `reply_fields.py`.
 _OPTIONAL = {
     "": "usage service_tier system_fingerprint",
     "choices": "logprobs",
@@ -98,7 +98,7 @@ class Reply(Fields):
 
     @property
     def text(self) -> str:
-        """The text of the first choice (of the lowest index); "" where the model said nothing in words."""
+        """The text of the first choice, the one of the lowest index; or ""."""
         return text_of(self._message().get("content"))
 
     @property
@@ -108,30 +108,25 @@ class Reply(Fields):
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking where the server shows it, else "". Tags such as <think> in the text stay there."""
-        message = self._message()
-        # DeepSeek, SGLang, GLM; then OpenRouter, vLLM, Ollama (the same text where both are sent); then Mistral.
-        said = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
-        return said or _in_parts(message.get("content"), ("thinking", "reasoning"), ("thinking", "reasoning", "text"))
+        """The model's thinking, if the server shows it, or "". Tags such as <think> stay in the text."""
+        # DeepSeek, SGLang, GLM have the first; OpenRouter, vLLM, Ollama the second, or the same text in both.
+        return self._said("reasoning_content", "reasoning")
 
     @property
     def refusal(self) -> Optional[str]:
         """The model's words of refusal (structured outputs), or None."""
-        message = self._message()
-        said = text_of(message.get("refusal")) or _in_parts(message.get("content"), ("refusal",), ("refusal",))
-        return said or None
+        return self._said("refusal") or None
 
     @property
     def finish_reason(self) -> Optional[str]:
-        """Why the first choice ended: "stop", "length", ... or a server's own word; None where it did not."""
+        """Why the first choice ended: "stop", "length", ...; None if it did not."""
         choices = self._choices()
         return real_finish_reason(choices[0].get("finish_reason")) if choices else None
 
     @property
     def tool_calls(self) -> List[Fields]:
-        """The tool calls of the first choice: [] or [{"id", "type", "function": {"name", "arguments"}}, ...].
-
-        `arguments` is always a string: JSON, if the model wrote it well and max_tokens did not cut it.
+        """The tool calls of the first choice: [{"id", "type", "function": {"name", "arguments"}}, ...]. `arguments` is
+        always a string: JSON, if the model wrote it well and max_tokens did not cut it.
         """
         calls = self._message().get("tool_calls")
         found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
@@ -139,7 +134,7 @@ class Reply(Fields):
 
     @property
     def message(self) -> Dict[str, Any]:
-        """The assistant's message, fit to be sent back in the next request's `messages`: a new, plain dict."""
+        """The assistant's message, fit to be sent back in the next request: a new, plain dict."""
         text = json.dumps({**self._message(), "tool_calls": self.tool_calls}, ensure_ascii=False)
         message: Dict[str, Any] = json.loads(well_formed(text))
         try:
@@ -151,7 +146,7 @@ class Reply(Fields):
 
     @property
     def usage(self) -> Optional[Fields]:
-        """The token counts as the server gave them, or None: then they are unknown, not zero."""
+        """The token counts; None: they are unknown, not zero."""
         value = self.__getattr__("usage")
         return value if isinstance(value, Fields) else None
 
@@ -168,6 +163,18 @@ class Reply(Fields):
         if len(found) > 1:
             found = [choice for _, choice in sorted(enumerate(found), key=lambda pair: index_of(pair[1], pair[0]))]
         return found
+
+    def _said(self, *names: str) -> str:
+        """The text of the first of these fields of the message that has one."""
+        message = self._message()
+        said = next(filter(None, (text_of(message.get(name)) for name in names)), "")
+        if said or not isinstance(message.get("content"), list):
+            return said
+        try:
+            from .reply_dialects import said_in_parts
+        except ImportError:
+            return ""
+        return text_of(said_in_parts(message["content"], names[0]))
 
     def _message(self) -> Dict[str, Any]:
         choices = self._choices()
@@ -189,29 +196,21 @@ def real_finish_reason(value: Any) -> Optional[str]:
 
 def text_of(content: Any) -> str:
     """The text of a message's `content`: a string, null, or a list of typed parts."""
-    return (
-        well_formed(content)
-        if isinstance(content, str)
-        else _in_parts(content, ("text", "output_text", None), ("text",))
-    )
+    if isinstance(content, list):
+        content = "".join(map(_text_of_part, content))
+    return well_formed(content) if isinstance(content, str) else ""
 
 
-def _in_parts(content: Any, types: Tuple[Optional[str], ...], names: Tuple[str, ...]) -> str:
-    """Text of the parts of these types. Mistral: {"type":"thinking","thinking":[{"type":"text","text":"..."}]}."""
-    texts = []
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, dict) and part.get("type") in types:
-            part = next((part[name] for name in names if part.get(name)), "")
-            texts.append(part if isinstance(part, str) else text_of(part))
-        elif isinstance(part, str) and None in types:
-            texts.append(part)
-    return well_formed("".join(texts))
+def _text_of_part(part: Any) -> str:
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type") in ("text", "output_text", None) else ""
+    return part if isinstance(part, str) else ""
 
 
 def well_formed(text: str) -> str:
-    """`text` with surrogate pairs joined and lone halves as U+FFFD: it can be printed, written and sent again.
+    """`text` with surrogate pairs joined and lone halves as U+FFFD, so that it can be printed, written and sent.
 
-    JSON can hold halves: JavaScript gateways cut text between two UTF-16 units, and each half is escaped on its own.
+    JavaScript gateways cut text between two UTF-16 units, and JSON holds each half escaped on its own.
     """
     if text.isascii():
         return text
@@ -223,7 +222,7 @@ def well_formed(text: str) -> str:
 
 
 def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
-    """One tool call in the API's shape: a copy, with arguments as a string, without the stream's index."""
+    """One tool call in the API's shape: a copy without the stream's index, its arguments a string."""
     plain = {"id": "", **{name: value for name, value in call.items() if name != "index" and value is not None}}
     for kind, text_name in (("function", "arguments"), ("custom", "input")):
         inner = plain.get(kind)
