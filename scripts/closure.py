@@ -10,8 +10,8 @@ Which features there are, and how imports are followed, says `floors.py`. Reads 
 import ast
 import sys
 from functools import cache
-from pathlib import Path
-from typing import Dict, Iterable, List
+from pathlib import Path, PurePosixPath
+from typing import Dict, Iterable, List, Tuple
 
 from floors import OPTIONAL, Import, copied, imports_of, order, package
 
@@ -92,6 +92,23 @@ def _package_of(root: Path, path: Path) -> str:
 def is_for_type_checkers(node: ast.stmt) -> bool:
     """Whether a statement is `if TYPE_CHECKING:`, under whichever of its spellings."""
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def offered(root: Path, face: str) -> Dict[str, Tuple[str, str]]:
+    """Name that a face offers -> (module, its name there)."""
+    tree = ast.parse((root / face).read_text(encoding="utf-8"))
+    homes: Dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            homes = ast.literal_eval(node.value)
+    folder = PurePosixPath(face).parent
+    found = {}
+    for home, entries in homes.items():
+        base = folder.parent if home.startswith(".") else folder
+        path = (base / home.lstrip(".").replace(".", "/")).as_posix() + ".py"
+        for entry in entries.split():
+            found[entry.partition("=")[0]] = (path, entry.rpartition("=")[2])
+    return found
 
 
 def size_bytes(root: Path, modules: Iterable[str]) -> int:

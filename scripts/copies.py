@@ -28,9 +28,10 @@ import textwrap
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from closure import FACE, VERSION, UnknownFeature, checked, closure, data_files, left_out
+from closure import FACE, VERSION, UnknownFeature, checked, closure, data_files, left_out, offered
 from floors import OPTIONAL, Feature, imports_of
-from single_file import offered, single_file
+from single_file import single_file
+from trimming import trimmed
 
 RECORD = "VENDORED.txt"
 EXTRAS = ("LICENSE", "py.typed")  # they travel with every folder
@@ -87,7 +88,8 @@ def contents(plan: Plan) -> Dict[str, bytes]:
         text = single_file(plan.root, plan.features, name=plan.name, command=command)
         return {SINGLE: text.encode("utf-8")}
     modules = closure(plan.root, plan.features)
-    found = {path: (plan.root / path).read_bytes() for path in (*modules, *data_files(plan.root, modules), *EXTRAS)}
+    found = {path: text.encode("utf-8") for path, text in trimmed(plan.root, modules).items()}
+    found.update((path, (plan.root / path).read_bytes()) for path in (*data_files(plan.root, modules), *EXTRAS))
     homes = {module: module[:-3].replace("/", ".") for module, _ in offered(plan.root, FACE).values()}
     missing = {homes[module]: name for module, name in left_out(plan.root, modules).items() if module in homes}
     found[VERSION] = _version(found[VERSION].decode("utf-8"), missing).encode("utf-8")
@@ -96,7 +98,7 @@ def contents(plan: Plan) -> Dict[str, bytes]:
 
 
 def _version(text: str, missing: Dict[str, str]) -> str:
-    """`_version.py` with the table of what was left out. It and the face are what differs from the original."""
+    """`_version.py` with the table of what was left out."""
     rows = "".join(f'    "{home}": "{name}",\n' for home, name in missing.items())
     filled = re.sub(r"(?m)^(LEFT_OUT: .* = )\{\}$", lambda line: f"{line[1]}{{\n{rows}}}" if rows else line[0], text)
     if rows and filled == text:

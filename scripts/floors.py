@@ -14,7 +14,7 @@ Reads source, runs none of it. An import counts wherever it stands: at the top, 
 import ast
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 
 class Floor(NamedTuple):
@@ -402,10 +402,11 @@ def reading_order() -> str:
     return "\n".join(shown)
 
 
-def imports_of(root: Path, module: str) -> List[Import]:
-    """What `module` (a path inside the package at `root`) imports, in the order of its lines."""
+def imports_of(root: Path, module: str, text: Optional[str] = None) -> List[Import]:
+    """What `module` (a path inside the package at `root`), or `text` in its place, imports, in the order of lines."""
+    text = (root / module).read_text(encoding="utf-8") if text is None else text
     found = []
-    for node, when in _import_nodes(ast.parse((root / module).read_text(encoding="utf-8"))):
+    for node, when in _import_nodes(ast.parse(text)):
         if isinstance(node, ast.Import):
             found += [Import(node.lineno, "", alias.name, when) for alias in node.names]
         elif node.level:

@@ -24,9 +24,10 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from closure import FACE, closure, data_files, is_for_type_checkers, left_out, remembered
-from floors import FLOORS, package
+from closure import FACE, closure, data_files, is_for_type_checkers, left_out, offered
+from floors import FLOORS, imports_of, package
 from scopes import Use, bound_by, of_this_scope, uses
+from trimming import trimmed
 
 WIDTH = 120
 MAIN = "__main__.py"
@@ -46,16 +47,16 @@ class Entity(NamedTuple):
 
 
 class Module:
-    """One module as source, as a tree, and what each of its names means."""
+    """One module as source, as a tree, and what each of its names means. `text` is what is left of it in a copy."""
 
-    def __init__(self, root: Path, path: str) -> None:
+    def __init__(self, root: Path, path: str, text: Optional[str] = None) -> None:
         self.path = path
-        self.text = (root / path).read_text(encoding="utf-8")
+        self.text = (root / path).read_text(encoding="utf-8") if text is None else text
         self.tree = ast.parse(self.text)
         self.lines = self.text.encode("utf-8").splitlines(keepends=True)  # ast counts columns in bytes
         self.means: Dict[str, Entity] = {}
         self.for_types: Set[str] = set()
-        self._targets = {(item.line, item.name): item.module for item in remembered(root, path)}
+        self._targets = {(item.line, item.name): item.module for item in imports_of(root, path, self.text)}
         self._note(self.tree.body, False)
 
     def target(self, node: ast.ImportFrom, alias: ast.alias) -> Entity:
@@ -458,26 +459,10 @@ def dotted(path: str) -> str:
 
 def _split(root: Path, paths: Iterable[str]) -> Tuple[List[Module], List[str]]:
     """(modules to be flattened, faces of parts of the package). The face of all is neither."""
-    modules = [Module(root, path) for path in paths if path not in (FACE, MAIN)]
+    texts = trimmed(root, paths)
+    modules = [Module(root, path, text) for path, text in texts.items() if path not in (FACE, MAIN)]
     faces = [module.path for module in modules if "_HOMES" in module.means]
     return [module for module in modules if module.path not in faces], faces
-
-
-def offered(root: Path, face: str) -> Dict[str, Tuple[str, str]]:
-    """Name that a face offers -> (module, its name there)."""
-    tree = ast.parse((root / face).read_text(encoding="utf-8"))
-    homes: Dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            homes = ast.literal_eval(node.value)
-    folder = PurePosixPath(face).parent
-    found = {}
-    for home, entries in homes.items():
-        base = folder.parent if home.startswith(".") else folder
-        path = (base / home.lstrip(".").replace(".", "/")).as_posix() + ".py"
-        for entry in entries.split():
-            found[entry.partition("=")[0]] = (path, entry.rpartition("=")[2])
-    return found
 
 
 def _section(module: Module, text: str) -> str:

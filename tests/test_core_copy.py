@@ -2,7 +2,6 @@
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +10,12 @@ import pytest
 from . import forms, module
 from .test_floors import floors
 from .test_status import ROWS, as_bytes
+
+sys.path.insert(0, str(forms.TOP / "scripts"))
+try:
+    from copies import Plan, contents
+finally:
+    sys.path.remove(str(forms.TOP / "scripts"))
 
 _status = module("protocol.status")
 STATUSES, classify, classify_error, error_from = (
@@ -56,10 +61,10 @@ def tell(*values):
 
 
 def copy_of(folder, *features):
-    """A copy with these features in `folder`, and what runs a program in it."""
-    for path in floors.copied(PACKAGE, features):
+    """A copy with these features in `folder`, as `scripts/vendor` makes it, and what runs a program in it."""
+    for path, data in contents(Plan(PACKAGE, NAME, features, single=False)).items():
         (folder / NAME / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PACKAGE / path, folder / NAME / path)
+        (folder / NAME / path).write_bytes(data)
 
     def run(program):
         command = [sys.executable, "-I", "-S", "-W", "error", "-c", START + program, str(folder)]

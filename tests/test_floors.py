@@ -24,6 +24,7 @@ floors = load(TOP / "scripts" / "floors.py")
 SUITES_OF_THEIR_OWN = {
     "test_anywhere.py": "switches, threads, sub-interpreters, forks",
     "test_vendor.py": "copies in other people's projects",
+    "test_trimming.py": "scripts/trimming.py",
     "test_core_copy.py": "a copy with the core alone",
     "test_against_practice.py": "the client and the practice server, end to end",
     "test_bench.py": "scripts/bench and scripts/benchmark/",
