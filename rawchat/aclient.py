@@ -279,8 +279,8 @@ class AsyncClient:
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        given = (model, dimensions, batch_size, extra_body, options)
-        plan = EmbeddingPlan(self.settings, self._sender, texts, *given)
+        given = {"dimensions": dimensions, "batch_size": batch_size, "extra_body": extra_body, **options}
+        plan = EmbeddingPlan(self.settings, self._sender, texts, model, **given)
         for part, call in plan.calls():
             with plan.keeping():
                 plan.add(call, await self._sender.whole(_made(call), "data"), part)

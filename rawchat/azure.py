@@ -44,11 +44,13 @@ def azure_settings(
     endpoint: Optional[str],
     deployment: Optional[str],
     api_version: Optional[str],
-    api_key: ApiKey,
-    ad_token: ApiKey,
+    api_key: ApiKey = None,
+    ad_token: ApiKey = None,
     **given: Any,
 ) -> Settings:
     """Settings for Azure OpenAI's deployment URLs (Azure's REST reference, "Chat completions - create").
+
+    `given` are the options of Client; without `deployment`, a call's model names it.
 
     AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_AD_TOKEN and OPENAI_API_VERSION stand in for arguments
     that are missing. A token from Microsoft Entra (`ad_token`, or a callable that gives one) goes out as a Bearer, a

@@ -3,7 +3,7 @@
     messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
              -> sse / chunks -> Reply -> CostTracker
 
-The way there and back is `sender.py`'s; what to send and what an answer means is decided in `protocol/`.
+How a call is driven is in `sender.py`, what is sent and what an answer means in `protocol/`.
 """
 
 from __future__ import annotations
@@ -34,19 +34,13 @@ DEFAULT_MODEL = "gpt-4o-mini"
 class Client:
     """A client of one OpenAI-compatible server. Safe to share between threads; `close()` or `with` ends it.
 
-    >>> client = Client()                       # OPENAI_API_KEY, OPENAI_BASE_URL
-    >>> client.chat("Say hello.").text
-    'Hello!'
-
-    api_key      a string, or a callable that is asked before each attempt; "" sends none
-    base_url     up to and including /v1; the full endpoint is understood, too
+    api_key      a string, or a callable that is asked before each attempt; "" sends none; None: OPENAI_API_KEY
+    base_url     up to and including /v1; None: OPENAI_BASE_URL, or OpenAI's
     timeout      seconds as in requests: a number, or (to connect, to wait for a byte)
     deadline     seconds for a whole call: its retries, waits and stream included
-    max_retries  how often a call that failed for a passing reason is sent again
-    retry        how long to wait in between
-    headers, query   added to every request; a header set to None is left out
-    cost_tracker     adds up what the calls cost, and may hold a budget
-    listeners        callables that get every WireEvent
+    max_retries, retry   how often a call that failed for a passing reason is sent again, and the waits in between
+    headers, query       added to every request; a header set to None is left out
+    cost_tracker, listeners   add up what the calls cost; get every WireEvent
     transport    "requests" (the default, where it is installed), "stdlib", "pyodide" (in a browser), or any Transport
     """
 
@@ -101,21 +95,14 @@ class Client:
         endpoint: Optional[str] = None,
         deployment: Optional[str] = None,
         api_version: Optional[str] = None,
-        *,
-        api_key: ApiKey = None,
-        ad_token: ApiKey = None,
         **options: Any,
     ) -> Client:
-        """A client of an Azure OpenAI resource, see `azure.py`; without `deployment`, a call's model names it.
-
-        `options` are those of Client. The newer /openai/v1 surface needs none of this: use Client with that base_url.
-        """
+        """A client of an Azure OpenAI resource; `options` are Client's, `api_key` and `ad_token`. See `azure.py`."""
         with optional("azure"):
             from .azure import azure_settings
 
         own = {name: options.pop(name) for name in ("cost_tracker", "listeners", "transport") if name in options}
-        options.setdefault("model", DEFAULT_MODEL)
-        settings = azure_settings(endpoint, deployment, api_version, api_key, ad_token, **options)
+        settings = azure_settings(endpoint, deployment, api_version, **{"model": DEFAULT_MODEL, **options})
         return cls.__new__(cls)._set_up(settings, **own)
 
     def with_options(self, **changes: Any) -> Client:
@@ -146,7 +133,7 @@ class Client:
         return self.settings.model
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener, from now on, also to clients made of this one later; what comes back takes it away."""
+        """Add a listener, also for clients made of this one later; what comes back takes it away."""
         return self._sender.listen(listener)
 
     def __repr__(self) -> str:
@@ -160,7 +147,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the idle connections. A transport that was passed in belongs to its owner and stays open."""
+        """Close the idle connections; those of a transport that was passed in are its owner's."""
         if self._owns_transport:
             self.transport.close()
 
@@ -179,8 +166,8 @@ class Client:
     ) -> Reply:
         """Ask and wait for the whole answer (API reference: "Create chat completion").
 
-        `messages` is a string, a message dict or a list of them; `parameters` go into the body as they are, known to
-        us or not, and None leaves one out. Raises PayloadError before sending, else an APIError.
+        `messages` is a string, a message dict or a list of them; `parameters` go into the body as they are, and None
+        leaves one out. Raises PayloadError before sending, else an APIError.
         """
         refuse_stream(parameters)
         payload = build_payload(messages, model=model or self.model, parameters=parameters, extra_body=extra_body)
@@ -200,10 +187,7 @@ class Client:
         max_retries: Any = UNSET,
         **parameters: Any,
     ) -> Stream:
-        """As `chat`, the answer as it is written. Returns when its head is here; the text follows.
-
-        Usage is asked for by default; a server that refuses the option is asked again without it.
-        """
+        """As `chat`, the answer as it is written. Returns when its head is here. Usage is asked for, too."""
         refuse_stream(parameters)
         ours = "stream_options" not in parameters and not self._sender.stream_options_refused
         if ours:
@@ -215,49 +199,29 @@ class Client:
         return _stream(self._sender, call)
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
-        """Post a payload built by hand, as it is. A Stream where it says `"stream": true`, else a Reply.
-
-        `options`: extra_headers, extra_query, timeout, deadline, max_retries.
-        """
+        """Post a payload built by hand: a Stream where it says `"stream": true`, else a Reply. `options` as chat's."""
         call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
         return _stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
 
-    def parse(
-        self, messages: Messages, type_or_schema: Any, *, model: Optional[str] = None, **parameters: Any
-    ) -> Reply:
-        """Ask for an answer of one form; `reply.parsed` is the value (API reference: "Structured outputs").
+    def parse(self, messages: Messages, type_or_schema: Any, **parameters: Any) -> Reply:
+        """As `chat`, for an answer of one form (API reference: "Structured outputs"): `reply.parsed` is its value.
 
-        The form is a dataclass, TypedDict, pydantic model, JSON schema ...: see `protocol/parse.py`, also for what is
-        raised besides chat()'s errors. `parsed` is None where the model called tools instead.
+        See `protocol/parse.py` for the forms, and for what is raised besides chat()'s errors.
         """
         with optional("parse"):
             from .protocol.parse import form_of, parsed_value
 
         form = form_of(type_or_schema, parameters)
-        reply = self.chat(messages, model=model, response_format=form.response_format, **parameters)
+        reply = self.chat(messages, response_format=form.response_format, **parameters)
         reply.parsed = parsed_value(reply, form)
         return reply
 
-    def embed(
-        self,
-        texts: Any,
-        *,
-        model: str = "text-embedding-3-small",
-        dimensions: Optional[int] = None,
-        batch_size: Optional[int] = None,
-        extra_body: Optional[Mapping[str, Any]] = None,
-        **options: Any,
-    ) -> Embeddings:
-        """The vectors of texts (or of lists of tokens), in their order (API reference: "Create embeddings").
-
-        Goes out in requests of at most `batch_size` texts; `deadline` bounds them all, and an error's `reply` holds
-        what had come by then. `options` are those of chat(), or parameters for the body.
-        """
+    def embed(self, texts: Any, *, model: str = "text-embedding-3-small", **options: Any) -> Embeddings:
+        """The vectors of texts, in their order (API reference: "Create embeddings"). See `embedding_plan.py`."""
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        given = (model, dimensions, batch_size, extra_body, options)
-        plan = EmbeddingPlan(self.settings, self._sender, texts, *given)
+        plan = EmbeddingPlan(self.settings, self._sender, texts, model, **options)
         for part, call in plan.calls():
             with plan.keeping():
                 plan.add(call, self._sender.whole(call, "data"), part)
@@ -278,10 +242,9 @@ class Client:
         content_type: str = "application/json",
         **options: Any,
     ) -> Reply:
-        """Any other JSON endpoint below base_url, with the same retries, limits and errors.
+        """Any other JSON endpoint below base_url. `required` names a key of the answer that must hold a list.
 
-        `required` names a key of the answer that must hold a list. `body`, of that `content_type`, goes out as it is
-        in place of a payload: an uploaded file.
+        `body`, an uploaded file, goes out in place of a payload.
         """
         document, chosen = None if payload is None else dict(payload), Options(**options)
         call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
@@ -295,7 +258,7 @@ def hand_built(payload: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def _stream(sender: Sender, call: Call) -> Stream:
-    from .stream import Stream  # at first use: its `threading` is a tenth of importing the client
+    from .stream import Stream  # at first use, for its `threading`
 
     return Stream(sender, call)
 

@@ -24,7 +24,11 @@ from .settings import Options, Settings
 
 
 class EmbeddingPlan:
-    """One use of `embed`. Raises PayloadError at once for texts that cannot be sent."""
+    """One use of `embed`, for texts or lists of tokens. Raises PayloadError at once for what cannot be sent.
+
+    Goes out in requests of at most `batch_size` texts; `deadline` bounds them all, and an error's `reply` holds what
+    had come by then. `options` are those of chat(), or parameters for the body.
+    """
 
     def __init__(
         self,
@@ -32,10 +36,11 @@ class EmbeddingPlan:
         teller: Teller,
         texts: Any,
         model: str,
-        dimensions: Optional[int],
-        batch_size: Optional[int],
-        extra_body: Optional[Mapping[str, Any]],
-        options: Mapping[str, Any],
+        *,
+        dimensions: Optional[int] = None,
+        batch_size: Optional[int] = None,
+        extra_body: Optional[Mapping[str, Any]] = None,
+        **options: Any,
     ) -> None:
         if "input" in options:
             raise PayloadError("the texts are embed()'s first argument, not input=", path="input")

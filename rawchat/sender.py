@@ -1,6 +1,5 @@
 """The sync loop: sends a call until an answer is there or nothing more helps, waiting in between.
 
-    send -> 200                              the answer is read
     send -> 429 -> wait 2 s -> send -> 200   each attempt tells its story in WireEvents
     send -> 401                              raised at once
 
@@ -13,7 +12,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar, Union
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, NotInThisCopy, PayloadError
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     import threading
 
     from .bill import Bill
-    from .log import LogListener
     from .protocol.tracker import CostTracker
+
+Answer = TypeVar("Answer", Reply, Response)
 
 
 class Teller:
@@ -38,17 +38,17 @@ class Teller:
 
     def __init__(self, listeners: Iterable[Listener], cost_tracker: Optional[CostTracker]) -> None:
         self.listeners = list(listeners)  # those that were given, and the log while somebody reads it
-        self._log: Optional[LogListener] = None
-        with suppress(ImportError):  # a copy made without a log
+        self.cost_tracker = cost_tracker
+        self._log: Any = None
+        with suppress(ImportError):
             from .log import own_log
 
             self._log = own_log(self.listeners)
-        self.cost_tracker = cost_tracker
-        self._bill_class: Optional[Type[Bill]] = None
+        self._make_bill: Optional[Callable[..., Bill]] = None
         try:
             with optional("cost"):
                 from .bill import Bill
-            self._bill_class = Bill
+            self._make_bill = Bill
         except NotInThisCopy:
             if cost_tracker is not None:
                 raise
@@ -79,7 +79,7 @@ class Teller:
 
     def bill(self, call: Call) -> Optional[Bill]:
         """Raises BudgetExceeded or UnknownPrice. None in a copy made without `cost`."""
-        return None if self._bill_class is None else self._bill_class(self.cost_tracker, call)
+        return self._make_bill(self.cost_tracker, call) if self._make_bill else None
 
     def next_request(self, call: Call, transport: str) -> Request:
         request = call.next_request()
@@ -114,13 +114,10 @@ class Sender(Teller):
     def whole(self, call: Call, required: str = "choices") -> Reply:
         """Drive a call to its whole answer."""
         started_s = time.monotonic()
-        bill, reply = self.bill(call), None
+        bill = self.bill(call)
+        reply: Optional[Reply] = None
         try:
-            while reply is None:
-                try:
-                    reply = self._attempt(call, required)
-                except APIError as error:
-                    self.again_or_raise(call, error)
+            reply = self._until_good(call, lambda: self._attempt(call, required))
             reply.elapsed_s = time.monotonic() - started_s
         finally:
             if bill is not None:
@@ -128,20 +125,23 @@ class Sender(Teller):
         self.tell(Done, call, reply, reply.cost, reply.complete)
         return reply
 
+    def open(self, call: Call) -> Response:
+        """Send until there is an answer with a good status; its body is the caller's to read."""
+        return self._until_good(call, lambda: self._send(call))
+
+    def _until_good(self, call: Call, attempt: Callable[[], Answer]) -> Answer:
+        while True:
+            try:
+                return attempt()
+            except APIError as error:
+                self.again_or_raise(call, error)
+
     def _attempt(self, call: Call, required: str) -> Reply:
         response = self._send(call)
         try:
             return call.read_whole(response.head, self.read(call, response), required)
         finally:
             response.close()
-
-    def open(self, call: Call) -> Response:
-        """Send until there is an answer with a good status; its body is the caller's to read."""
-        while True:
-            try:
-                return self._send(call)
-            except APIError as error:
-                self.again_or_raise(call, error)
 
     def _send(self, call: Call) -> Response:
         """One attempt up to the head of a success; any other status is raised as its error."""
@@ -163,14 +163,12 @@ class Sender(Teller):
         pieces: List[bytes] = []
         limits, head = call.limits, response.head
         try:
-            while True:
+            while not pieces or pieces[-1]:
                 if limits.deadline_s is not None:
                     response.set_read_timeout(limits.bounded(limits.read_s, time.monotonic()))
-                piece = response.read_some()
-                if not piece:
-                    break
-                pieces.append(piece)
-                self.tell(Chunked, call, piece)
+                pieces.append(response.read_some())
+                if pieces[-1]:
+                    self.tell(Chunked, call, pieces[-1])
         except APIConnectionError as error:
             # A break in an error's body must hide neither its status nor what had been said by then.
             if 200 <= head.status < 300:
@@ -193,29 +191,37 @@ def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, b
     """
     if isinstance(transport, Transport):
         return transport, False
-    if transport not in (None, "requests", "stdlib", "pyodide"):
+    name = transport or ("pyodide" if sys.platform == "emscripten" else "requests")
+    if name not in tuple(_DOORS):  # whatever it is, it may not be hashable
         shown = redact_text(repr(transport))
         raise PayloadError(f'transport must be "requests", "stdlib", "pyodide" or a Transport, not {shown}')
     try:
-        return _door(transport or ("pyodide" if sys.platform == "emscripten" else "requests")), True
+        return _DOORS[name](), True
     except ImportError as error:
         # Only where there is none: one that is there and broken is for its owner to know of.
         if transport is None and "requests" in (error.name, getattr(error, "feature", "")):
-            return _door("stdlib"), True
+            return _stdlib(), True
         if isinstance(error, NotInThisCopy):
             raise
         raise PayloadError(str(error), path="transport") from error
 
 
-def _door(name: str) -> Transport:
-    if name == "requests":
-        with optional("requests"):
-            from .transport.requests_transport import RequestsTransport
-        return RequestsTransport()
-    if name == "pyodide":
-        with optional("pyodide"):
-            from .transport.pyodide_transport import PyodideTransport
-        return PyodideTransport()
+def _requests() -> Transport:
+    with optional("requests"):
+        from .transport.requests_transport import RequestsTransport
+    return RequestsTransport()
+
+
+def _pyodide() -> Transport:
+    with optional("pyodide"):
+        from .transport.pyodide_transport import PyodideTransport
+    return PyodideTransport()
+
+
+def _stdlib() -> Transport:
     from .transport.stdlib_transport import StdlibTransport
 
     return StdlibTransport()
+
+
+_DOORS: Dict[str, Callable[[], Transport]] = {"requests": _requests, "stdlib": _stdlib, "pyodide": _pyodide}

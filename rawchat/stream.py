@@ -5,9 +5,8 @@
             print(text, end="", flush=True)
     stream.reply                                # assembled; the same shape as chat()'s
 
-One look at a time: at the text (iterate), at `.chunks()` (the JSON of each event) or `.events()` (the SSE events).
-Leaving the loop or the `with` early closes the connection. An answer that breaks is asked for again while nothing was
-handed out; afterwards it is an error whose `.reply` holds what arrived.
+One look at a time: at the text (iterate), `.chunks()` or `.events()`. Leaving early closes the connection. An answer
+that breaks is asked for again while nothing was handed out; afterwards it is an error whose `.reply` has what arrived.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from .protocol.wire import Chunked, Done
 from .sender import Sender
 from .transport.base import Response
 
-# For the end of the HTTP framing after [DONE]. A server that is slower loses the connection, not the caller's time.
-DRAIN_S = 0.25
+DRAIN_S = 0.25  # for the end of the framing after [DONE]; a slower server loses the connection
 EVENT, CHUNK, TEXT = range(3)  # the places in a Piece
 
 
@@ -35,7 +33,7 @@ class Stream:
     """One streamed answer. Iterate it for text; one thread reads, any thread may `cancel()`."""
 
     def __init__(self, sender: Sender, call: Call) -> None:
-        """Sends the call; returns when the head of a success is here."""
+        """Sends the call, and returns when the head of a success is here."""
         self.cancelled = False
         self._sender = sender
         self._call = call
@@ -124,7 +122,7 @@ class Stream:
             self._bill.close(reply, broken=self._failed)
 
     def cancel(self) -> None:
-        """End the transfer now, from any thread. The loop that reads it ends quietly."""
+        """End the transfer now, from any thread; the loop that reads ends quietly."""
         self.cancelled = True
         self._wake.set()
         self._response.cancel()
@@ -136,7 +134,7 @@ class Stream:
         return reply
 
     def _batches(self, what: int) -> Iterator[List[Piece]]:
-        """The pieces that each read completes. Closes the stream in the end, whichever way that comes."""
+        """The pieces that each read completes. Closes the stream in the end."""
         self._text_only = self._reader.text_only = what != CHUNK
         if self._final_reply is not None:
             return

@@ -1,8 +1,7 @@
 """What one call decides: how long each step may take, whether another attempt follows, and when.
 
     attempt 1   429, Retry-After: 2        -> Wait(2.0, "429 rate limit, the server asks for 2 s")
-    attempt 2   400 about stream_options   -> Wait(0.0, "... without"), where that option was our idea
-    attempt 3   200                        -> done
+    attempt 2   200                        -> done
 
 Driven by the sync and the async loop alike. `now_s` is monotonic, `unix_s` wall time. Pure.
 """
@@ -29,30 +28,29 @@ class Limits(NamedTuple):
     connect_s: Optional[float]
     read_s: Optional[float]
     deadline_s: Optional[float]
-    started_s: float  # when the call began
+    started_s: float
+
+    def left_s(self, now_s: float) -> float:
+        """Until the deadline; endless without one."""
+        return float("inf") if self.deadline_s is None else self.started_s + self.deadline_s - now_s
 
     def bounded(self, limit_s: Optional[float], now_s: float) -> Optional[float]:
         """`limit_s`, or what is left until the deadline where that is less. Raises DeadlineExceeded."""
         if self.deadline_s is None:
             return limit_s
-        left_s = self.started_s + self.deadline_s - now_s
+        left_s = self.left_s(now_s)
         if left_s <= 0:
             raise self._exceeded()
         return left_s if limit_s is None else min(limit_s, left_s)
 
-    def left_s(self, now_s: float) -> float:
-        """Seconds until the deadline, endless without one."""
-        return float("inf") if self.deadline_s is None else self.started_s + self.deadline_s - now_s
-
     def sharpen(self, error: APIError, now_s: float) -> APIError:
         """A timeout that the deadline caused is told as such."""
-        if not isinstance(error, APITimeoutError) or isinstance(error, DeadlineExceeded):
-            return error
-        if self.left_s(now_s) > TIMER_SLACK_S:
+        is_plain = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
+        if not is_plain or self.left_s(now_s) > TIMER_SLACK_S:
             return error
         sharper = self._exceeded()
-        sharper.phase, sharper.reply, sharper.__cause__ = error.phase, error.reply, error.__cause__ or error
-        sharper.status, sharper.headers, sharper.request_id = error.status, error.headers, error.request_id
+        vars(sharper).update({**vars(error), "message": sharper.message})
+        sharper.__cause__ = error.__cause__ or error
         return sharper
 
     def _exceeded(self) -> DeadlineExceeded:
@@ -91,8 +89,8 @@ class Call:
         self.attempt = 0
         self.instead: Dict[str, List[Any]] = {"stream_options": [None]} if optional_usage else {}
         self.refused: Set[str] = set()
+        self.free_attempts = 0  # that do not count against max_retries
         self._make_headers = make_headers
-        self._free_attempts = 0  # attempts that do not count against max_retries
         self._headers: HeaderPairs = ()  # of the latest attempt
 
     @property
@@ -116,15 +114,8 @@ class Call:
         return limits.bounded(limits.connect_s, now_s), limits.bounded(limits.read_s, now_s)
 
     def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
-        return status_error(
-            head.status,
-            head.headers,
-            body,
-            unix_s=unix_s,
-            attempts=self.attempt,
-            url=self.url,
-            secrets=self._secrets(),
-        )
+        known: Dict[str, Any] = {"attempts": self.attempt, "url": self.url, "secrets": self._secrets()}
+        return status_error(head.status, head.headers, body, unix_s=unix_s, **known)
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         """See `answer.read_answer`."""
@@ -139,10 +130,14 @@ class Call:
 
     def after(self, error: APIError, *, now_s: float, dice: float) -> Optional[Wait]:
         """The wait before another attempt; None: `error` is the caller's. `dice` is in [0, 1)."""
-        otherwise = self._ask_otherwise(error)
-        if otherwise is not None:
-            return otherwise
-        taken = self.attempt - 1 - self._free_attempts
+        if self.instead:
+            with suppress(ImportError):  # a copy made for OpenAI's server, which refuses none of our options
+                from .refusals import take_back
+
+                why = take_back(self, error)
+                if why:
+                    return Wait(0.0, why)
+        taken = self.attempt - 1 - self.free_attempts
         wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
         if wait is not None and wait.seconds < self.limits.left_s(now_s):
             return wait
@@ -158,24 +153,9 @@ class Call:
         error.attempts = self.attempt
         error.message = redact_text(error.message, secrets)
         error.args = (error.message,)
-        error.body = redact_value(error.body, secrets)
-        error.code, error.type, error.param = redact_value([error.code, error.type, error.param], secrets)
+        for name in ("body", "code", "type", "param"):
+            setattr(error, name, redact_value(getattr(error, name), secrets))
         redact_causes(error, secrets)
 
     def _secrets(self) -> List[str]:
         return secrets_of(self.url, self._headers, self.body)
-
-    def _ask_otherwise(self, error: APIError) -> Optional[Wait]:
-        """Take back an option of ours that the server refuses. That is no retry."""
-        try:
-            from .refusals import otherwise
-        except ImportError:  # a copy made for OpenAI's server, which refuses none
-            return None
-        changed = otherwise(error, self.payload or {}, self.instead)
-        if changed is None:
-            return None
-        self.payload, option, why = changed
-        self.body = encode_payload(self.payload)
-        self.refused.add(option)
-        self._free_attempts += 1
-        return Wait(0.0, why)

@@ -31,7 +31,6 @@ class StreamProgress:
         self.reader = StreamReader(head.status, head.headers, choices=call.choices, attempts=call.attempt)
         self.over = False
         self._limits = call.limits
-        self._head = head
         self._idle_until_s = _NEVER  # then comments and pings alone have lasted too long
         self._grace_until_s = _NEVER
         # Whether the next read needs a limit of its own, be it to lift that of the last one.
@@ -45,11 +44,7 @@ class StreamProgress:
             self.over = True
             pieces += reader.close()
         # Only a chunk, or a part of one, is life: pings come from proxies. The last piece settles it nearly always.
-        elif (
-            (pieces and pieces[-1][1] is not None)
-            or reader.inside_answer
-            or any(piece[1] is not None for piece in pieces)
-        ):
+        elif reader.inside_answer or any(piece[1] is not None for piece in reversed(pieces)):
             self._idle_until_s = _NEVER
         elif self._idle_until_s == _NEVER and self._limits.read_s is not None:
             self._idle_until_s = now_s + self._limits.read_s
@@ -60,43 +55,39 @@ class StreamProgress:
         return self._limited or self._idle_until_s != _NEVER or self.reader.finished
 
     def limit_s(self, now_s: float) -> Optional[float]:
-        """What deadline, idle time and the grace after the finish leave for the next read; None: no limit. Raises
-        APITimeoutError (or DeadlineExceeded) where that is nothing.
+        """What deadline, idle time and the grace after the finish leave for the next read; None: no limit.
+
+        Raises APITimeoutError where that is nothing.
         """
         limits = self._limits
         limit_s = limits.bounded(limits.read_s, now_s)
-        finished = self.reader.finished
-        if finished:
+        if self.reader.finished:
             self._grace_until_s = min(self._grace_until_s, now_s + FINISH_GRACE_S)
-        if finished or self._idle_until_s != _NEVER:
-            left_s = min(self._idle_until_s, self._grace_until_s) - now_s
-            if left_s <= 0:
-                raise self._too_quiet(now_s)
+        left_s = min(self._idle_until_s, self._grace_until_s) - now_s
+        if left_s <= 0:
+            idle = self._idle_until_s <= now_s
+            said = self._idle_text() if idle else "the server neither ended the stream nor said [DONE]"
+            raise APITimeoutError(said, phase="body")
+        if left_s != _NEVER:
             limit_s = left_s if limit_s is None else min(limit_s, left_s)
         self._limited = limits.deadline_s is not None or limit_s != limits.read_s
         return limit_s
-
-    def _too_quiet(self, now_s: float) -> APITimeoutError:
-        idle = self._idle_until_s <= now_s
-        error = APITimeoutError(self._idle_text() if idle else "the server neither ended the stream nor said [DONE]")
-        error.phase = "body"
-        return error
 
     def _idle_text(self) -> str:
         return f"nothing but keep-alives for {self._limits.read_s:g} s"
 
     def broken(self, error: APIConnectionError, now_s: float, reply: Reply) -> Optional[APIConnectionError]:
         """The error for a body that broke off, with `reply` on it; None where every choice was finished by then."""
-        if self.reader.finished:
+        reader = self.reader
+        if reader.finished:
             return None
         told = error
         if not isinstance(error, APITimeoutError):
-            characters = len(self.reader.assembler.text)
-            told = StreamInterrupted(f"the stream broke after {characters} characters of text: {error.message}")
-            told.phase = error.phase
+            what = f"the stream broke after {len(reader.assembler.text)} characters of text: {error.message}"
+            told = StreamInterrupted(what, phase=error.phase)
         elif not isinstance(error, DeadlineExceeded) and self._idle_until_s - now_s <= TIMER_SLACK_S:
             error.message = self._idle_text()  # what the transport saw was only the rest of that time
             error.args = (error.message,)
-        tell_head(told, self._head.status, self._head.headers)
+        tell_head(told, reader.status, reader.headers)
         told.reply = reply
         return told

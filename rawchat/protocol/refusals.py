@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from .payload import encode_payload
+
 # A server that validates says 400 or 422; llama-cpp-python and `transformers serve` call it 500, others 501.
 _REFUSALS = (400, 422, 500, 501)
 # Option -> the words by which a refusal names it, in `param` or in the message. As text: `re` compiles at first use.
@@ -20,6 +22,20 @@ _OPTIONS = {
     "stream_options": r"\b(?:stream_options|streamoptions|include_usage)\b",
     "encoding_format": r"\b(?:encoding[_ ]?format|base64)\b",
 }
+
+
+def take_back(call: Any, error: Any) -> str:
+    """Changes a Call that is to be sent again without what `error` refuses, and says so; "" where it refuses nothing
+    of ours.
+    """
+    changed = otherwise(error, call.payload or {}, call.instead)
+    if changed is None:
+        return ""
+    call.payload = changed.payload
+    call.body = encode_payload(changed.payload)
+    call.refused.add(changed.option)
+    call.free_attempts += 1
+    return changed.why
 
 
 class Otherwise(NamedTuple):
