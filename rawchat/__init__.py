@@ -120,11 +120,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    from .protocol.optional import optional
+    from .protocol.optional import left_out
 
     home = _HOME_OF[name]
-    with optional(_LEFT_OUT.get(home, home)):
-        value = getattr(import_module(f".{home}", __name__), name)
+    if home in _LEFT_OUT:
+        raise left_out(_LEFT_OUT[home])
+    value = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value  # the next look-up is a plain one
     return value
 

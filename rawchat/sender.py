@@ -45,13 +45,13 @@ class Teller:
 
             self._log = own_log(self.listeners)
         self._make_bill: Optional[Callable[..., Bill]] = None
-        try:
-            with optional("cost"):
-                from .bill import Bill
+        with suppress(ImportError):
+            from .bill import Bill
+
             self._make_bill = Bill
-        except NotInThisCopy:
-            if cost_tracker is not None:
-                raise
+        if cost_tracker is not None:
+            with optional("cost"):
+                from . import bill  # noqa: F401
         # Learned from refusals, so that later calls don't pay an extra round trip.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for

@@ -9,8 +9,9 @@
         return ""
     return known_cure(value)
 
-    with optional("embed"):                                 always raises NotInThisCopy, so what follows goes
-        from .embedding_plan import EmbeddingPlan
+    with optional("embed"):                                 a copy without it:
+        from .embedding_plan import EmbeddingPlan               raise left_out("embed")
+    plan = EmbeddingPlan(...)
 
 Then the definitions go that no module of the copy uses and the face does not offer, and the imports that served them.
 All else stays as it was written, comments and layout too. Methods that have a name without an underscore stay: they are
@@ -23,8 +24,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
-from closure import FACE, VERSION, closure, offered, remembered
+from closure import FACE, VERSION, closure, is_for_type_checkers, offered, remembered
 from floors import package
+from scopes import bound_by
 
 WIDTH = 120
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -51,6 +53,7 @@ def trimmed(root: Path, paths: Iterable[str]) -> Dict[str, str]:
     for path in _own(texts):
         texts[path] = _edited(texts[path], _Seams(texts[path], absent[path]).edits)
     offers = set(offered(root, FACE).values())
+    offers |= {(item.module, item.name) for item in remembered(root, FACE) if item.when != "never"}
     while True:
         used = _Uses(texts)
         smaller = {path: _edited(texts[path], used.unused(path, offers)) for path in _own(texts)}
@@ -89,7 +92,10 @@ class _Seams:
         self.edits: List[Edit] = []
         self._lines = text.splitlines()
         self._absent = absent
-        self._block(ast.parse(text).body)
+        tree = ast.parse(text)
+        self._block(tree.body)
+        if any("raise left_out(" in line for edit in self.edits for line in edit.lines):
+            self._import_left_out(tree.body)
 
     def _block(self, body: List[ast.stmt]) -> bool:
         """Notes the edits of a block. Whether nothing of it is left."""
@@ -114,15 +120,33 @@ class _Seams:
             return bool(body), _ends(body)
         if isinstance(node, ast.With) and self._is_absent(node.body):
             if _called(node) == "optional":
+                feature = ast.unparse(node.items[0].context_expr).partition("(")[2].replace("'", '"')
+                self.edits.append(Edit(node.lineno, _end(node), (f"{' ' * node.col_offset}raise left_out({feature}",)))
                 return True, True
             if _called(node) == "suppress":
                 self.edits.append(Edit(node.lineno, _end(node)))
                 return False, False
-        if not isinstance(node, ast.If) or "TYPE_CHECKING" not in ast.unparse(node.test):
-            for inner in _bodies(node):
-                if self._block(inner):
-                    self._stand_in(inner)
+        if isinstance(node, ast.If) and is_for_type_checkers(node):
+            self._for_type_checkers(node)
+            return True, False
+        for inner in _bodies(node):
+            if self._block(inner):
+                self._stand_in(inner)
         return True, False
+
+    def _for_type_checkers(self, block: ast.If) -> None:
+        """Annotations may go on naming what is absent; they say nothing then."""
+        for node in block.body:
+            if self._is_absent([node]):
+                names = [bound_by(alias) for alias in node.names]  # type: ignore[attr-defined]
+                self.edits.append(Edit(node.lineno, _end(node), tuple(f"    {name} = Any" for name in names)))
+
+    def _import_left_out(self, body: List[ast.stmt]) -> None:
+        """Beside `optional`, which goes if nothing else needs it."""
+        for node in body:
+            if isinstance(node, ast.ImportFrom) and any(alias.name == "optional" for alias in node.names):
+                line = self._lines[node.lineno - 1]
+                self.edits.append(Edit(node.lineno, node.lineno, (line.replace("import ", "import left_out, "),)))
 
     def _stand_in(self, body: List[ast.stmt]) -> None:
         """A block must hold something."""

@@ -94,6 +94,9 @@ def face(value):
     return value
 """),
     ("a method that says that it is not here", """
+from .optional import optional
+
+
 def face(value):
     \"\"\"Says so.\"\"\"
     with optional("feature"):
@@ -101,10 +104,35 @@ def face(value):
 
     return known(value)
 """, """
+from .optional import left_out
+
+
 def face(value):
     \"\"\"Says so.\"\"\"
-    with optional("feature"):
-        from .absent import known
+    raise left_out("feature")
+"""),
+    ("one of two features", """
+from .optional import optional
+
+
+def face(value):
+    if value:
+        with optional("feature"):
+            from .absent import known
+        return known(value)
+    with optional("another"):
+        import json
+    return json
+""", """
+from .optional import left_out, optional
+
+
+def face(value):
+    if value:
+        raise left_out("feature")
+    with optional("another"):
+        import json
+    return json
 """),
     ("a fall-back within a loop, with a try of its own", """
 def face(values):
@@ -175,13 +203,24 @@ def face(value):
     return certifi
 """, None),
     ("for type checkers alone", """
+from typing import TYPE_CHECKING, Any
+
 if TYPE_CHECKING:
     from .absent import Known
 
 
-def face(value: Known) -> None:
+def face(value: Known) -> Any:
     pass
-""", None),
+""", """
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    Known = Any
+
+
+def face(value: Known) -> Any:
+    pass
+"""),
     ("who is used by none", """
 import json
 import re
@@ -230,14 +269,14 @@ class face:
     def _by_name(self):
         with optional("feature"):
             from .absent import known
+        return known
 """, """
 class face:
     def told(self):
         return getattr(self, "_by_name")()
 
     def _by_name(self):
-        with optional("feature"):
-            from .absent import known
+        raise left_out("feature")
 """),
     ("one of several imports", """
 from typing import Any, List
@@ -253,8 +292,7 @@ from typing import List
 
 
 def face(value: List[int]) -> None:
-    with optional("feature"):
-        from .absent import known
+    raise left_out("feature")
 """),
 ]  # fmt: skip
 

@@ -25,5 +25,10 @@ def optional(feature: str) -> Iterator[None]:
         # In a single file outside of any package, a relative import fails without naming what it was looking for.
         if error.name and not error.name.startswith(f"{__name__.partition('.')[0]}."):
             raise  # another's package, that the feature needs
-        how = f"make it again with `scripts/vendor --with {feature}`"
-        raise NotInThisCopy(f"this copy was made without {feature}; {how}", feature=feature) from error
+        raise left_out(feature) from error
+
+
+def left_out(feature: str) -> NotInThisCopy:
+    """The error to raise. In a small copy `raise left_out(...)` stands where the import of the room would."""
+    how = f"make it again with `scripts/vendor --with {feature}`"
+    return NotInThisCopy(f"this copy was made without {feature}; {how}", feature=feature)
