@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .protocol.cost import Price as Price, cost_of as cost_of, estimate_cost as estimate_cost
     from .protocol.embedding import Embeddings as Embeddings
     from .protocol.errors import *
+    from .protocol.feature_errors import *
     from .protocol.history import (
         format_messages as format_messages,
         last_messages as last_messages,
@@ -87,10 +88,13 @@ _HOMES = {
     "protocol.embedding": "Embeddings",
     "protocol.errors": (
         "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError "
-        "BudgetExceeded CassetteMiss ConflictError ContentFilterFinishReasonError DeadlineExceeded "
-        "InternalServerError InvalidResponseError LengthFinishReasonError NotFoundError NotInThisCopy PayloadError "
-        "PermissionDeniedError QuotaExceededError RateLimitError RawChatError RefusalError SchemaMismatch "
-        "StreamInterrupted UnknownPrice UnknownPriceWarning UnprocessableEntityError "
+        "ConflictError DeadlineExceeded InternalServerError InvalidResponseError NotFoundError NotInThisCopy "
+        "PayloadError PermissionDeniedError QuotaExceededError RateLimitError RawChatError StreamInterrupted "
+        "UnprocessableEntityError"
+    ),
+    "protocol.feature_errors": (
+        "BudgetExceeded CassetteMiss ContentFilterFinishReasonError LengthFinishReasonError RefusalError "
+        "SchemaMismatch UnknownPrice UnknownPriceWarning"
     ),
     "protocol.history": "format_messages last_messages trim_messages",
     "protocol.rate_limits": "rate_limits",

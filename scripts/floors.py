@@ -41,6 +41,7 @@ FLOORS = (
         "what crosses the wire, and what it means; pure",
         (
             "protocol/errors.py",
+            "protocol/feature_errors.py",
             "protocol/optional.py",
             "protocol/redact.py",
             "protocol/shapes.py",

@@ -12,6 +12,7 @@ from . import forms, module
 
 wire = module("protocol.wire")
 errors = module("protocol.errors")
+feature_errors = module("protocol.feature_errors")
 memory = module("transport.memory")
 
 URL = "http://127.0.0.1/v1/chat/completions"
@@ -118,7 +119,7 @@ FAILURES = [
     ("timeout", TimeoutError("timed out"), errors.APITimeoutError, "timed out"),
     ("socket timeout", socket.timeout("timed out"), errors.APITimeoutError, "timed out"),
     ("secret", OSError("no way to http://me:secret@host"), errors.APIConnectionError, "no way to"),
-    ("not of the network", errors.BudgetExceeded("no money"), errors.BudgetExceeded, "no money"),
+    ("not of the network", feature_errors.BudgetExceeded("no money"), feature_errors.BudgetExceeded, "no money"),
     ("a bug", ZeroDivisionError("bug"), ZeroDivisionError, "bug"),
 ]
 

@@ -2,8 +2,8 @@
 
     {"error": {"message": "No such model", "type": "invalid_request_error", "param": null, "code": "model_not_found"}}
 
-What servers other than OpenAI's say is put into this shape by `error_dialects`; a copy without it shows their words as
-they came. What is to be done about an error is known to `status`. Pure.
+What other servers say is put into this shape by `error_dialects`; a copy without it shows their words as they came.
+What to do about an error is known to `status`. Pure.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ _LARGEST_BODY_BYTES = 16 << 20
 
 
 class Said(NamedTuple):
-    """What a server said about an error. The message is as long as it came."""
-
     message: str = ""
     code: Optional[str] = None
     type: Optional[str] = None
@@ -39,10 +37,9 @@ def _dialects() -> Tuple[Callable[..., Any], ...]:
 
 
 def find_error(document: Any) -> Any:
-    """The error inside a decoded JSON document, or None where there is none.
+    """The error inside a decoded JSON document: what stands under "error", or all of {"object": "error", ...}.
 
-    What stands under "error" is given out itself, of flat shapes ({"object": "error", ...}) the whole document. An
-    error that is null, or does not say a single word, is none: relays put both beside good answers.
+    One that is null, or does not say a single word, is none: relays put both beside good answers.
     """
     in_api_place, *_ = _dialects()
     document = in_api_place(document)
@@ -67,7 +64,7 @@ def parse_body(body: Union[bytes, str]) -> Any:
 
 
 def read_error(error: Any, whole: Any = None) -> Said:
-    """Message, code, type and param of an error; `whole` is the document around it, where some servers put a part."""
+    """What an error says; `whole` is the document around it, where some servers put a part."""
     _, in_api_words, *_ = _dialects()
     error = in_api_words(error, whole)
     said = error if isinstance(error, dict) else {"message": error}

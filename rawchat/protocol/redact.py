@@ -1,8 +1,6 @@
 """Keeps secrets out of everything a person or a file gets to see.
 
-Each gives way to a mark with the first hex digits of its SHA-256: "the same key or not" stays visible.
-
-    Authorization: Bearer sk-proj-abc...     ->     Authorization: Bearer <key:3f2a91>
+    Authorization: Bearer sk-proj-abc...     ->     Authorization: Bearer <key:3f2a91>, as its SHA-256 begins
 
 Knows names of headers, shapes of keys, and what the caller names; does not guess at high entropy. Pure.
 """
@@ -48,7 +46,7 @@ def mark(secret: str) -> str:
 
 
 def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], str] = mark) -> str:
-    """`text` without the named secrets and what has a key's shape; `hide` makes what is shown in place of each."""
+    """`text` without the named secrets and what has a key's shape; `hide` makes what is shown instead."""
     for secret in sorted(secrets, key=len, reverse=True):  # the longer first: one may be part of another
         if len(secret) >= 4 and secret in text:  # "x" would blot out ordinary words
             text = text.replace(secret, hide(secret))
@@ -59,7 +57,7 @@ def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], st
 
 
 def short(text: str, secrets: Iterable[str] = (), longest: int = 300) -> str:
-    """One line of at most `longest` characters: white space joined, nothing that steers a terminal, keys redacted."""
+    """One line of at most `longest` characters, with nothing that steers a terminal, keys redacted."""
     line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())[:4000]
     line = redact_text(line, secrets)  # before the cut: half a key has no shape to be known by
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
@@ -79,7 +77,7 @@ def redact_headers(pairs: Iterable[Tuple[str, str]], secrets: Iterable[str] = ()
 
 
 def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") -> List[str]:
-    """The bare secrets of a request: its answer may quote them without what gave them away."""
+    """The bare secrets of a request: an answer may quote them without what gave them away."""
     from urllib.parse import unquote
 
     found = [value.decode("utf-8", "replace") for value in re.findall(_BODY_KEY, body)]
@@ -94,7 +92,7 @@ def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") 
 
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """A copy of decoded JSON, redacted at every depth: a server may nest deeper than Python recurses."""
+    """Decoded JSON, redacted at every depth: it may nest deeper than Python recurses."""
     known, whole = tuple(secrets), [value]
     places: List[Tuple[Any, Any]] = [(whole, 0)]
     while places:
@@ -126,5 +124,5 @@ def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
 
 
 def is_word(key: str) -> bool:
-    """Whether a "key" is but a word, as servers at home take it ("ollama"): hiding it would blot out ordinary text."""
+    """Whether a "key" is but a word ("ollama"): hiding it would blot out ordinary text."""
     return len(key) < 16 and re.fullmatch(r"[A-Za-z]+(?:[-_][A-Za-z]+)*", key) is not None

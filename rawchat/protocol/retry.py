@@ -9,7 +9,7 @@ Whether a failure is worth another attempt was decided by `status`. Pure: time a
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import APIError
 from .problem import find_error, parse_body
@@ -18,10 +18,10 @@ from .wire import Headers, parse_number
 
 
 class RetryPolicy(NamedTuple):
-    """The schedule, in seconds, of waits no server asked for: min(initial * 2**n, cap) * (1 - jitter * dice).
+    """The waits that no server asked for, in seconds: min(initial * 2**n, cap) * (1 - jitter * dice).
 
     The figures are openai-python's (`_constants.py`, `_calculate_retry_timeout`). A server that asks for more than
-    `longest_wait_s` is not waited for: the error says so at once.
+    `longest_wait_s` is not waited for.
     """
 
     initial_s: float = 0.5
@@ -63,36 +63,21 @@ def next_wait(
     hint: Optional[RetryHint] = None,
     dice: float,
 ) -> Optional[Wait]:
-    """The wait before the next attempt, or None: do not retry.
+    """The wait before the next attempt, or None: do not retry. The server's own wish is taken without jitter.
 
-    What failed is told by the error, or by the verdict and hint it was made of; neither means that no answer came,
-    which is worth another attempt. The server's own wait is taken as it is, without jitter.
+    What failed is told by the error, or by the verdict and hint it was made of; by neither where no answer came.
     """
-    retry, asked_s, label = _case(error, verdict, hint)
+    retry, asked_s, label = case_of(error, verdict, hint)
     if not retry or retries_taken >= max_retries or asked_s > policy.longest_wait_s:
         return None
     if asked_s > 0:
-        return Wait(asked_s, f"{label}, the server asks for {_figure(asked_s)} s")
+        return Wait(asked_s, f"{label}, the server asks for {figure(asked_s)} s")
     return Wait(backoff_s(policy, retries_taken, dice), label)
 
 
-def why_not(
-    policy: RetryPolicy,
-    error: Optional[APIError] = None,
-    *,
-    verdict: Optional[Verdict] = None,
-    hint: Optional[RetryHint] = None,
-) -> str:
-    """Why a failure worth another attempt gets none: the server's wait is too long. Else ""."""
-    retry, asked_s, _ = _case(error, verdict, hint)
-    if not retry or asked_s <= policy.longest_wait_s:
-        return ""
-    asked, longest = _figure(asked_s), _figure(policy.longest_wait_s)
-    limit = f"more than the {longest} s of RetryPolicy.longest_wait_s"
-    return f"not tried again: the server asks to wait {asked} s, {limit}"
-
-
-def _case(error: Optional[APIError], verdict: Optional[Verdict], hint: Optional[RetryHint]) -> Tuple[bool, float, str]:
+def case_of(
+    error: Optional[APIError], verdict: Optional[Verdict], hint: Optional[RetryHint]
+) -> Tuple[bool, float, str]:
     """Whether to retry, the seconds the server asks for (0.0 where it does not), and a label for people."""
     asked_s = hint.seconds if hint is not None else 0.0
     retry, label = (verdict.retry, verdict.why) if verdict is not None else (True, "no answer")
@@ -103,24 +88,17 @@ def _case(error: Optional[APIError], verdict: Optional[Verdict], hint: Optional[
     return retry, asked_s if asked_s > 0 else 0.0, label  # nan compares as not greater
 
 
-def _figure(seconds: float) -> str:
+def figure(seconds: float) -> str:
     if seconds == float("inf"):
         return "countless"
     return f"{seconds:.0f}" if seconds >= 1000 else f"{seconds:.4g}"
 
 
 def status_error(
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    unix_s: float,
-    attempts: int = 1,
-    url: str = "",
-    secrets: Iterable[str] = (),
+    status: int, headers: Mapping[str, str], body: bytes, *, unix_s: float, attempts: int = 1, **known: Any
 ) -> APIError:
-    """The error for an answer that is not a success. `unix_s` is the time now."""
-    verdict = classify(status, headers, body, url=url, secrets=secrets)
+    """The error for an answer that is no success. `unix_s` is the time now, `known` goes to `classify`."""
+    verdict = classify(status, headers, body, **known)
     hint = parse_retry_after(headers, body, now_s=unix_s)
     return error_from(verdict, headers=headers, attempts=attempts, retry_after_s=hint.seconds if hint else None)
 
@@ -128,10 +106,10 @@ def status_error(
 def parse_retry_after(
     headers: Mapping[str, str], body: Union[bytes, str] = b"", *, now_s: float
 ) -> Optional[RetryHint]:
-    """The wait that the server asks for, from the first place that holds a usable one, a number > 0; else None.
+    """The wait that the server asks for, from the first place that holds a number > 0; `now_s` is Unix time.
 
     In this order: `retry-after-ms`, `x-ms-retry-after-ms`, `retry-after` (RFC 9110 section 10.2.3); then, with the
-    feature rate_limits, Google's RetryInfo in the body, a sentence there, rate-limit resets. `now_s` is Unix time.
+    feature rate_limits, Google's RetryInfo in the body, a sentence there, rate-limit resets.
     """
     return next((hint for hint in _hints(Headers(headers), body, now_s) if hint.seconds > 0), None)
 

@@ -5,8 +5,8 @@
 
     Verdict(429, "rate_limit", retry=True, message="429 Too Many Requests: Rate limit reached for gpt-4o-mini ...", ...)
 
-A new status, code or word for something is a new row, here or in `status_dialects`. The body of a success is for
-`answer` to judge, how long to wait for `retry`. Pure.
+A new status, code or word is a new row, here or in `status_dialects`. The body of a success is for `answer` to judge,
+how long to wait for `retry`. Pure.
 """
 
 from __future__ import annotations
@@ -88,15 +88,8 @@ _HUNDREDS = {
     4: Status("Client Error", "bad_request"),
     5: Status("Server Error", "server"),
 }
-
 # By code or type, never by the message: Gemini says "exceeded your current quota" of its limit per minute, too.
 _OUT_OF_MONEY = frozenset(("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"))
-
-# Where servers put the name under which their support desk finds a request; the first that is there counts.
-_REQUEST_ID_HEADERS = (
-    *("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
-    *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
-)
 
 
 def classify(
@@ -150,31 +143,13 @@ def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()
     return Verdict(200, kind, retry, message, *said[1:], error, why, hint)
 
 
-def error_from(
-    verdict: Verdict,
-    *,
-    headers: Optional[Mapping[str, str]] = None,
-    attempts: int = 0,
-    retry_after_s: Optional[float] = None,
-    reply: Any = None,
-) -> errors.APIError:
-    """The exception for a verdict, not raised yet. ValueError for an "ok": there is nothing to raise."""
+def error_from(verdict: Verdict, *, headers: Optional[Mapping[str, str]] = None, **facts: Any) -> errors.APIError:
+    """The exception for a verdict, not raised yet; `facts` are more of an APIError's. ValueError for an "ok"."""
     if verdict.kind == "ok":
         raise ValueError(f"no error to make: {verdict.message}")
-    error = _error_class(verdict)(
-        verdict.message,
-        status=verdict.status,
-        code=verdict.code,
-        type=verdict.type,
-        param=verdict.param,
-        request_id=request_id_from(headers) if headers is not None else None,
-        attempts=attempts,
-        body=verdict.body,
-        headers=headers,
-        retry_after_s=retry_after_s,
-        hint=verdict.hint,
-        reply=reply,
-    )
+    own = {name: getattr(verdict, name) for name in ("status", "code", "type", "param", "body", "hint")}
+    request_id = request_id_from(headers) if headers is not None else None
+    error = _error_class(verdict)(verdict.message, headers=headers, request_id=request_id, **own, **facts)
     error.retryable = verdict.retry
     return error
 
@@ -199,12 +174,16 @@ def tell_head(error: errors.APIError, status: int, headers: Mapping[str, str]) -
 
 
 def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
+    """The name under which the server's support desk finds a request."""
     head = headers if isinstance(headers, Headers) else Headers(headers)
-    for name in _REQUEST_ID_HEADERS:
-        value = head.get(name, "").strip()
-        if value:
-            return value
-    return None
+    found = head.get("x-request-id", "").strip()
+    if found:
+        return found
+    try:
+        from .status_dialects import other_request_id
+    except ImportError:
+        return None
+    return other_request_id(head)
 
 
 def status_phrase(status: int) -> str:
@@ -273,7 +252,5 @@ def _hint(status: int, said: Said, words: str, url: str = "") -> str:
 
 
 def _redirect_words(head: Headers) -> str:
-    target = head.get("location", "").strip()
-    return (
-        f"redirects to {target}, and is not followed" if target else "a redirect that names no target; check base_url"
-    )
+    to = head.get("location", "").strip()
+    return f"redirects to {to}, and is not followed" if to else "a redirect that names no target; check base_url"

@@ -11,9 +11,10 @@ such a status. Pure.
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Optional, Tuple
 
 from .inside import BROKE
+from .wire import Headers
 
 # status -> phrase and kind (RFC 9110 section 15, and the unregistered ones that are met)
 RARE_STATUSES: Dict[int, Tuple[str, str]] = {
@@ -42,6 +43,18 @@ RARE_STATUSES: Dict[int, Tuple[str, str]] = {
     524: ("A Timeout Occurred", "server"),
     529: ("Overloaded", "overloaded"),  # Anthropic
 }
+
+# Where servers put the name under which their support desk finds a request; the first that is there counts.
+_REQUEST_ID_HEADERS = (
+    *("request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
+    *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
+)
+
+
+def other_request_id(head: Headers) -> Optional[str]:
+    """The id of a request where `x-request-id` has none."""
+    found = (head.get(name, "").strip() for name in _REQUEST_ID_HEADERS)
+    return next(filter(None, found), None)
 
 
 class Override(NamedTuple):
