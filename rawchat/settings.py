@@ -3,8 +3,8 @@
     Settings.read(api_key=None, base_url=None, ...)                arguments first, then the environment
     settings.call("POST", "chat/completions", payload, options)    -> Call, ready to be driven by a loop
 
-The environment is read when a client is made, not at import. A key may be a callable: it is asked before each attempt,
-so that a retry can carry a fresh token.
+The environment is read when a client is made, not at import. A key that is a callable is asked before each attempt, so
+that a retry can carry a fresh token.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ _VARIABLES = {
     "organization": "OPENAI_ORG_ID",
     "project": "OPENAI_PROJECT_ID",
 }
+USER_AGENT = "{}/{} Python/{}.{}".format(
+    # The name under which the folder was copied. While a module comes out of a zip, Python 3.9 has not yet told it.
+    (__package__ or __name__.rpartition(".")[0]).rpartition(".")[2],
+    __version__,
+    *sys.version_info[:2],
+)
 # One numbering for all clients of the process, so that listeners shared between clients can tell calls apart.
 _call_numbers = itertools.count(1)
 
@@ -57,9 +63,6 @@ class Options(NamedTuple):
     timeout: Any = UNSET
     deadline: Any = UNSET
     max_retries: Any = UNSET
-
-
-_NO_LIMITS = [UNSET] * 3
 
 
 class Settings:
@@ -134,10 +137,10 @@ class Settings:
         Raises PayloadError for what cannot be sent.
         """
         extra_headers, extra_query, *limits = options
-        timeout, deadline_s, max_retries = own = self.timeout, self.deadline, self.max_retries
-        if limits != _NO_LIMITS:
-            given = [mine if its is UNSET else its for mine, its in zip(own, limits)]
-            timeout, deadline_s, max_retries = check_limits(*given)
+        own = (self.timeout, self.deadline, self.max_retries)
+        if limits.count(UNSET) < len(limits):
+            own = check_limits(*(mine if its is UNSET else its for mine, its in zip(own, limits)))
+        timeout, deadline_s, max_retries = own
         url = self._url(path, extra_query) if extra_query else self._once(self._url, path)
         stream = bool(payload and payload.get("stream"))
         typed = content_type if body is not None else "" if payload is None else "application/json"
@@ -146,8 +149,7 @@ class Settings:
 
         def make_headers(attempt: int) -> CheckedPairs:
             key = check_api_key(self._api_key()) if callable(self._api_key) else self._api_key
-            common = self._once(self._headers, key, stream, typed)
-            headers = numbered(common, f"{request_id}-{attempt}")
+            headers = numbered(self._once(self._headers, key, stream, typed), f"{request_id}-{attempt}")
             return merge_headers(headers, extra_headers) if extra_headers else headers
 
         return Call(
@@ -194,18 +196,10 @@ class Settings:
         if api_key is None:
             try:
                 from .protocol.header_cures import check_missing_key
-            except ImportError:  # a copy without cures leaves it to the server
+            except ImportError:  # it is left to the server
                 return None
             check_missing_key(self.base_url, self.headers, self.key_variable)
         return api_key
-
-
-USER_AGENT = "{}/{} Python/{}.{}".format(
-    # The name under which the folder was copied. While a module comes out of a zip, Python 3.9 has not yet told it.
-    (__package__ or __name__.rpartition(".")[0]).rpartition(".")[2],
-    __version__,
-    *sys.version_info[:2],
-)
 
 
 def from_environment(variable: str) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""Builds the headers of a request, and checks the key that goes into them.
+"""Builds the headers of a request, and checks the key that goes into them (RFC 9110 section 5).
 
     Authorization: Bearer sk-...
     Content-Type: application/json
@@ -6,7 +6,7 @@
     X-Client-Request-Id: 3f2a91...-1
 
 What the caller gives wins, whatever its case; None removes. What cannot cross the wire is refused by name, its value
-never shown. Host and framing are the transport's. Pure. Headers are RFC 9110 section 5.
+never shown. Host and framing are the transport's. Pure.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TO_COME = "(to come)"  # a request id that `numbered` fills in
 
 
 class CheckedPairs(tuple[Tuple[str, str], ...]):
-    """Header pairs that `merge_headers` made: fit to be sent, no name twice. No door need look at them again."""
+    """Header pairs that are fit to be sent, no name twice. No door need look at them again."""
 
     __slots__ = ()
 
@@ -51,8 +51,8 @@ def build_headers(
 ) -> CheckedPairs:
     """The headers of one attempt, in the order they are sent; what is None, "" or 0 is left out.
 
-    The key goes as `Authorization: Bearer KEY`, or alone in another `key_header`. `request_id` is that by which a
-    support desk finds a call that never got an answer. The mappings in `extra` win in turn. Raises PayloadError.
+    The key goes as `Authorization: Bearer KEY`, or alone in another `key_header`. By `request_id` a support desk finds
+    a call that never got an answer. The mappings in `extra` win in turn. Raises PayloadError.
     """
     key = None if api_key is None else check_api_key(api_key)
     own = {
@@ -72,8 +72,7 @@ def build_headers(
 
 def numbered(headers: CheckedPairs, request_id: str) -> CheckedPairs:
     """Headers that were built for the id TO_COME, with an id of hex digits and hyphens in its place."""
-    pair = "X-Client-Request-Id", TO_COME
-    return CheckedPairs([each if each != pair else (each[0], request_id) for each in headers])
+    return CheckedPairs([pair if pair[1] != TO_COME else (pair[0], request_id) for pair in headers])
 
 
 def merge_headers(headers: CheckedPairs, *layers: Optional[Mapping[str, HeaderValue]]) -> CheckedPairs:
@@ -97,8 +96,7 @@ def merge_headers(headers: CheckedPairs, *layers: Optional[Mapping[str, HeaderVa
 
 
 def _is_name(name: Any) -> bool:
-    token = isinstance(name, str) and re.fullmatch(TOKEN, name)
-    return bool(token) and name.lower() not in _FRAMING
+    return isinstance(name, str) and bool(re.fullmatch(TOKEN, name)) and name.lower() not in _FRAMING
 
 
 def _is_value(text: Any) -> bool:
@@ -107,10 +105,7 @@ def _is_value(text: Any) -> bool:
 
 
 def check_api_key(key: str) -> str:
-    """The key without the whitespace around it (a file's last newline), fit to be sent in a header.
-
-    Raises PayloadError, which shows no part of it.
-    """
+    """The key without white space around it (a file's last newline). Raises PayloadError, which shows no part of it."""
     text = key.strip() if isinstance(key, str) else ""
     if not text or re.search(_ODD, text) or re.match(_MORE_THAN_KEY, text):
         raise _refusal("", key, path="api_key")
@@ -120,7 +115,7 @@ def check_api_key(key: str) -> str:
 def _refusal(name: Any, value: Any, path: str = "headers") -> PayloadError:
     try:
         from .header_cures import refusal
-    except ImportError:  # a copy without cures
+    except ImportError:
         what = f"header {name!r}" if path == "headers" else "the API key"
         rule = "a name must be a token, a value one line of Latin-1 text, a key such a text and no more"
         return PayloadError(f"{what} cannot be sent: {rule}", path=path)
