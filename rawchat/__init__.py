@@ -116,20 +116,20 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = [*(name for name, home in _HOME_OF.items() if home not in _LEFT_OUT), "__version__"]
+__all__ = [*_HOME_OF, "__version__"]
 
 
 def __getattr__(name: str) -> object:
+    for feature, names in _LEFT_OUT.items():
+        if name in names.split():
+            from .protocol.optional import left_out
+
+            raise left_out(feature)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    from .protocol.optional import left_out
-
-    home = _HOME_OF[name]
-    if home in _LEFT_OUT:
-        raise left_out(_LEFT_OUT[home])
-    value = getattr(import_module(f".{home}", __name__), name)
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
     globals()[name] = value  # the next look-up is a plain one
     return value
 

@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-# Module that this copy was made without -> the feature that brings it: filled in by scripts/vendor.
+# Feature that this copy was made without -> the names that it would offer: filled in by scripts/vendor.
 LEFT_OUT: "dict[str, str]" = {}

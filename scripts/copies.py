@@ -90,16 +90,19 @@ def contents(plan: Plan) -> Dict[str, bytes]:
     modules = closure(plan.root, plan.features)
     found = {path: text.encode("utf-8") for path, text in trimmed(plan.root, modules).items()}
     found.update((path, (plan.root / path).read_bytes()) for path in (*data_files(plan.root, modules), *EXTRAS))
-    homes = {module: module[:-3].replace("/", ".") for module, _ in offered(plan.root, FACE).values()}
-    missing = {homes[module]: name for module, name in left_out(plan.root, modules).items() if module in homes}
+    brought_by = left_out(plan.root, modules)
+    missing: Dict[str, List[str]] = {}
+    for name, (module, _) in offered(plan.root, FACE).items():
+        if module in brought_by:
+            missing.setdefault(brought_by[module], []).append(name)
     found[VERSION] = _version(found[VERSION].decode("utf-8"), missing).encode("utf-8")
     found[FACE] = _face(plan.root, set(modules)).encode("utf-8")
     return found
 
 
-def _version(text: str, missing: Dict[str, str]) -> str:
-    """`_version.py` with the table of what was left out."""
-    rows = "".join(f'    "{home}": "{name}",\n' for home, name in missing.items())
+def _version(text: str, missing: Dict[str, List[str]]) -> str:
+    """`_version.py` with the table of what was left out: feature -> the names that it would offer."""
+    rows = "".join(f'    "{feature}": "{" ".join(names)}",\n' for feature, names in missing.items())
     filled = re.sub(r"(?m)^(LEFT_OUT: .* = )\{\}$", lambda line: f"{line[1]}{{\n{rows}}}" if rows else line[0], text)
     if rows and filled == text:
         raise Refused(f"{VERSION} has no line `LEFT_OUT: ... = {{}}` to be filled in")
@@ -107,13 +110,21 @@ def _version(text: str, missing: Dict[str, str]) -> str:
 
 
 def _face(root: Path, there: Set[str]) -> str:
-    """The face, which tells type checkers of no module that was left out."""
+    """The face, which tells neither Python nor type checkers of a module that was left out."""
     text = (root / FACE).read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     absent = {item.line for item in imports_of(root, FACE) if item.when == "never" and item.module not in there}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.lineno in absent:
-            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+            last = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : last] = [""] * (last - node.lineno + 1)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            assert isinstance(node.value, ast.Dict)
+            for key, names in zip(node.value.keys, node.value.values):
+                if key is not None and f"{ast.literal_eval(key).replace('.', '/')}.py" not in there:
+                    # Strings over several lines stand in parentheses, which are no part of the tree.
+                    last = (names.end_lineno or 0) + (names.lineno != key.lineno)
+                    lines[key.lineno - 1 : last] = [""] * (last - key.lineno + 1)
     return "".join(lines)
 
 

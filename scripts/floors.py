@@ -326,7 +326,7 @@ OPTIONAL = (
     Feature(
         "cost",
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
-        ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+        ("protocol/feature_errors.py", "protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
     ),
     Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),

@@ -120,8 +120,7 @@ class _Seams:
             return bool(body), _ends(body)
         if isinstance(node, ast.With) and self._is_absent(node.body):
             if _called(node) == "optional":
-                feature = ast.unparse(node.items[0].context_expr).partition("(")[2].replace("'", '"')
-                self.edits.append(Edit(node.lineno, _end(node), (f"{' ' * node.col_offset}raise left_out({feature}",)))
+                self.edits.append(Edit(node.lineno, _end(node), (f"{' ' * node.col_offset}{_raising(node)}",)))
                 return True, True
             if _called(node) == "suppress":
                 self.edits.append(Edit(node.lineno, _end(node)))
@@ -129,10 +128,26 @@ class _Seams:
         if isinstance(node, ast.If) and is_for_type_checkers(node):
             self._for_type_checkers(node)
             return True, False
+        if isinstance(node, ast.FunctionDef) and self._only_raises(node):
+            self._shrink(node)
+            return True, False
         for inner in _bodies(node):
             if self._block(inner):
                 self._stand_in(inner)
         return True, False
+
+    def _only_raises(self, node: ast.FunctionDef) -> bool:
+        first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+        return isinstance(first, ast.With) and _called(first) == "optional" and self._is_absent(first.body)
+
+    def _shrink(self, node: ast.FunctionDef) -> None:
+        """How to call what is not here need not be said."""
+        own = [each.arg for each in node.args.args if each.arg in ("self", "cls")]
+        first = next(inner for inner in node.body if isinstance(inner, ast.With))
+        call = _raising(first)
+        indent = " " * node.col_offset
+        head = f"{indent}def {node.name}({', '.join([*own, '*_: Any', '**__: Any'])}) -> Any:"
+        self.edits.append(Edit(node.lineno, _end(node), (head, f"{indent}    {call}")))
 
     def _for_type_checkers(self, block: ast.If) -> None:
         """Annotations may go on naming what is absent; they say nothing then."""
@@ -145,8 +160,9 @@ class _Seams:
         """Beside `optional`, which goes if nothing else needs it."""
         for node in body:
             if isinstance(node, ast.ImportFrom) and any(alias.name == "optional" for alias in node.names):
-                line = self._lines[node.lineno - 1]
-                self.edits.append(Edit(node.lineno, node.lineno, (line.replace("import ", "import left_out, "),)))
+                names = [alias.name for alias in node.names]
+                line = f"from {'.' * node.level}{node.module} import {', '.join(sorted({'left_out', *names}))}"
+                self.edits.append(Edit(node.lineno, _end(node), (line,)))
 
     def _stand_in(self, body: List[ast.stmt]) -> None:
         """A block must hold something."""
@@ -182,6 +198,11 @@ def _ends(body: List[ast.stmt]) -> bool:
     if isinstance(last, ast.If):
         return _ends(last.body) and _ends(last.orelse)
     return isinstance(last, _ENDS)
+
+
+def _raising(node: ast.With) -> str:
+    """`raise left_out("embed")` in place of `with optional("embed"):`"""
+    return ast.unparse(node.items[0].context_expr).replace("optional(", "raise left_out(").replace("'", '"')
 
 
 def _called(node: ast.With) -> str:

@@ -107,8 +107,7 @@ def face(value):
 from .optional import left_out
 
 
-def face(value):
-    \"\"\"Says so.\"\"\"
+def face(*_: Any, **__: Any) -> Any:
     raise left_out("feature")
 """),
     ("one of two features", """
@@ -275,7 +274,7 @@ class face:
     def told(self):
         return getattr(self, "_by_name")()
 
-    def _by_name(self):
+    def _by_name(self, *_: Any, **__: Any) -> Any:
         raise left_out("feature")
 """),
     ("one of several imports", """
@@ -283,16 +282,18 @@ from typing import Any, List
 
 
 def face(value: List[int]) -> None:
-    with optional("feature"):
-        from .absent import known
+    if value:
+        with optional("feature"):
+            from .absent import known
 
-    found: Any = known
+        found: Any = known
 """, """
 from typing import List
 
 
 def face(value: List[int]) -> None:
-    raise left_out("feature")
+    if value:
+        raise left_out("feature")
 """),
 ]  # fmt: skip
 

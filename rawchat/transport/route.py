@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
-from ..protocol.errors import NotInThisCopy, PayloadError
-from ..protocol.optional import optional
+from ..protocol.errors import PayloadError
+from ..protocol.optional import left_out, optional
 from ..protocol.redact import redact_text
 from ..protocol.wire import Request
 from .failures import origin_of
@@ -84,20 +85,21 @@ def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
         named.update(f"{scheme}_proxy" for scheme in getproxies())
     if not proxies and named.isdisjoint((f"{target.scheme}_proxy", "all_proxy")):
         return ""
-    try:
-        with optional("proxies"):
-            from .proxies import proxy_for
-    except NotInThisCopy:
-        if proxies or not (target.host in ("localhost", "::1") or target.host.startswith("127.")):
-            raise
-        return ""  # what the environment says of all hosts is seldom meant for this machine
-    return proxy_for(*target, proxies)
+    with suppress(ImportError):
+        from .proxies import proxy_for
+
+        return str(proxy_for(*target, proxies))
+    # What the environment says of all hosts is seldom meant for this machine.
+    if proxies or not (target.host in ("localhost", "::1") or target.host.startswith("127.")):
+        raise left_out("proxies")
+    return ""
 
 
 def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
     target = _target_of(request.url)
     if route.proxy is not None and route.target.scheme == "http":  # RFC 9112, 3.2.2: a proxy gets the whole URL
-        from .proxies import credentials_of
+        with optional("proxies"):
+            from .proxies import credentials_of
 
         target = f"http://{route.target.name}{target}"
         headers = {**headers, **credentials_of(route.proxy_url)}

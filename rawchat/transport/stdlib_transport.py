@@ -15,6 +15,7 @@ import socket
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from ..protocol.optional import optional
 from ..protocol.wire import Request
 from .base import Response, Transport
 from .failures import Trip, cause_to_show, check_headers, check_timeouts, explain
@@ -153,7 +154,8 @@ class _Connection(Connection):
         if self.route.proxy is None:
             self.reach(self.route.target, tls, timeout_s)
         else:
-            from .tunnel import reach_through_proxy
+            with optional("proxies"):
+                from .tunnel import reach_through_proxy
 
             reach_through_proxy(self, tls, timeout_s)
         self.has_come = _watch(self._socket)
