@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from .protocol.cost import Price as Price, cost_of as cost_of, estimate_cost as estimate_cost
     from .protocol.embedding import Embeddings as Embeddings
     from .protocol.errors import *
+    from .protocol.feature_errors import *
     from .protocol.history import (
         format_messages as format_messages,
         last_messages as last_messages,
         trim_messages as trim_messages,
     )
-    from .protocol.rate_limits import rate_limits as rate_limits
+    from .protocol.rate_limits import backoff_delays as backoff_delays, rate_limits as rate_limits
     from .protocol.reply import Reply as Reply
     from .protocol.retry import (
         RetryPolicy as RetryPolicy,
-        backoff_delays as backoff_delays,
         next_wait as next_wait,
         parse_retry_after as parse_retry_after,
     )
@@ -87,15 +87,18 @@ _HOMES = {
     "protocol.embedding": "Embeddings",
     "protocol.errors": (
         "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError "
-        "BudgetExceeded CassetteMiss ConflictError ContentFilterFinishReasonError DeadlineExceeded "
-        "InternalServerError InvalidResponseError LengthFinishReasonError NotFoundError NotInThisCopy PayloadError "
-        "PermissionDeniedError QuotaExceededError RateLimitError RawChatError RefusalError SchemaMismatch "
-        "StreamInterrupted UnknownPrice UnknownPriceWarning UnprocessableEntityError "
+        "ConflictError DeadlineExceeded InternalServerError InvalidResponseError NotFoundError "
+        "NotInThisCopy PayloadError PermissionDeniedError QuotaExceededError RateLimitError RawChatError "
+        "StreamInterrupted UnprocessableEntityError"
+    ),
+    "protocol.feature_errors": (
+        "BudgetExceeded CassetteMiss ContentFilterFinishReasonError LengthFinishReasonError RefusalError "
+        "SchemaMismatch UnknownPrice UnknownPriceWarning"
     ),
     "protocol.history": "format_messages last_messages trim_messages",
-    "protocol.rate_limits": "rate_limits",
+    "protocol.rate_limits": "backoff_delays rate_limits",
     "protocol.reply": "Reply",
-    "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after",
+    "protocol.retry": "RetryPolicy next_wait parse_retry_after",
     "protocol.schema": "tool_schema",
     "protocol.similarity": "cosine_similarity nearest",
     "protocol.sse": "Event SSEDecoder",

@@ -23,7 +23,8 @@ from .batch_rules import Decision, decide, error_fields, reckoned_tokens
 from .client import Client
 from .limiter import Limiter, Permit
 from .protocol.cost import price_of, read_usage
-from .protocol.errors import APIError, BudgetExceeded, PayloadError
+from .protocol.errors import APIError, PayloadError
+from .protocol.feature_errors import BudgetExceeded
 from .protocol.rate_limits import rate_limits
 from .protocol.redact import redact_text
 from .protocol.reply import Reply

@@ -29,7 +29,8 @@ from .client import Client
 from .lab.terminal import is_terminal, printable
 from .lab.trace import RetryNotice, Trace
 from .lab_commands import LAB_COMMANDS, LabCommand
-from .protocol.errors import PayloadError, RawChatError, UnknownPriceWarning
+from .protocol.errors import PayloadError, RawChatError
+from .protocol.feature_errors import UnknownPriceWarning
 from .protocol.redact import is_word
 from .protocol.tracker import CostTracker
 from .protocol.wire import Listener

@@ -17,7 +17,8 @@ from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from .protocol.call import Call, Limits
 from .protocol.embedding import MOST_INPUTS, NUMBER_FORMATS, Embeddings, batches, check_inputs
-from .protocol.errors import APIError, BudgetExceeded, PayloadError
+from .protocol.errors import APIError, PayloadError
+from .protocol.feature_errors import BudgetExceeded
 from .protocol.reply import Reply
 from .sender import Teller
 from .settings import Options, Settings

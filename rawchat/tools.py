@@ -28,7 +28,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Named
 
 from .client import Client
 from .protocol.check import decode, require_fit
-from .protocol.errors import PayloadError, SchemaMismatch
+from .protocol.errors import PayloadError
+from .protocol.feature_errors import SchemaMismatch
 from .protocol.payload import Messages, build_messages
 from .protocol.redact import redact_text
 from .protocol.reply import Reply, json_text, well_formed

@@ -41,6 +41,7 @@ FLOORS = (
         "what crosses the wire, and what it means; pure",
         (
             "protocol/errors.py",
+            "protocol/feature_errors.py",
             "protocol/optional.py",
             "protocol/redact.py",
             "protocol/shapes.py",
@@ -326,6 +327,11 @@ OPTIONAL = (
         "cost",
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
         ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+    ),
+    Feature(
+        "feature_errors",
+        "errors that features alone raise; each brings it along",
+        ("protocol/feature_errors.py",),
     ),
     Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),

@@ -8,6 +8,7 @@ import pytest
 from . import forms, module, rawchat
 
 errors = module("protocol.errors")
+feature_errors = module("protocol.feature_errors")
 wire = module("protocol.wire")
 
 # class, direct parents, exit code, retryable (None: the class has no such attribute)
@@ -56,10 +57,15 @@ FACTS = {
 }
 
 
+def kind(name):
+    """The class of this name, in whichever of the two rooms."""
+    return getattr(errors if hasattr(errors, name) else feature_errors, name)
+
+
 @pytest.mark.parametrize("name, parents, exit_code, retryable", TREE, ids=NAMES)
 def test_a_class_stands_where_the_drawing_has_it(name, parents, exit_code, retryable):
     """Parents as drawn, an exit code for the command line, a docstring or a parent's, and the same class in the face."""
-    found = getattr(errors, name)
+    found = kind(name)
     assert tuple(parent.__name__ for parent in found.__bases__) == parents
     assert found.exit_code == exit_code
     assert getattr(found, "retryable", None) is retryable
@@ -68,17 +74,18 @@ def test_a_class_stands_where_the_drawing_has_it(name, parents, exit_code, retry
 
 @forms.needs_modules
 def test_the_table_is_whole():
-    """No class of the module is missing in the table, and every one is in the drawing."""
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    """No class of the modules is missing in the table, and every one is in the drawing."""
+    values = [*vars(errors).values(), *vars(feature_errors).values()]
+    classes = [value for value in values if isinstance(value, type) and issubclass(value, Exception)]
     assert {found.__name__ for found in classes} == {*NAMES, "UnknownPriceWarning"}
-    assert [found.__name__ for found in classes if found.__name__ not in errors.__doc__] == []
-    assert issubclass(errors.UnknownPriceWarning, UserWarning)
+    assert [found.__name__ for found in classes if found.__name__ not in feature_errors.__doc__] == []
+    assert issubclass(feature_errors.UnknownPriceWarning, UserWarning)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_message_is_all_that_is_needed(name):
     """The text of a bare error is its message, also where OSError is among the parents."""
-    made = getattr(errors, name)("it broke")
+    made = kind(name)("it broke")
     assert str(made) == made.message == "it broke"
     assert made.args == ("it broke",)
     assert repr(made) == f"{name}('it broke')"
@@ -88,7 +95,7 @@ def test_a_message_is_all_that_is_needed(name):
 @pytest.mark.parametrize("name", API_NAMES)
 def test_an_api_error_carries_every_fact(name):
     """Each attribute is kept as given; `status_code` is the SDK's name for `status`."""
-    made = getattr(errors, name)("429 Too Many Requests: slow", **FACTS)
+    made = kind(name)("429 Too Many Requests: slow", **FACTS)
     assert {fact: getattr(made, fact) for fact in FACTS} == FACTS
     assert made.status_code == 429
     assert str(made) == "429 Too Many Requests: slow (request id req_1, 3 attempts)\n  hint: Send less."
@@ -97,7 +104,7 @@ def test_an_api_error_carries_every_fact(name):
 @pytest.mark.parametrize("name", API_NAMES)
 def test_what_is_not_known_is_none(name):
     """No attribute is ever missing."""
-    made = getattr(errors, name)("x")
+    made = kind(name)("x")
     values = {fact: getattr(made, fact) for fact in FACTS}
     assert values == {**dict.fromkeys(FACTS), "attempts": 0, "hint": ""}
 
@@ -129,9 +136,9 @@ OWN = [
 @pytest.mark.parametrize("name, facts", OWN, ids=[row[0] for row in OWN])
 def test_other_errors_carry_their_own_facts(name, facts):
     """Kept as given, and empty where not."""
-    made = getattr(errors, name)("x", **facts)
+    made = kind(name)("x", **facts)
     assert {fact: getattr(made, fact) for fact in facts} == facts
-    assert not any(getattr(getattr(errors, name)("x"), fact) for fact in facts)
+    assert not any(getattr(kind(name)("x"), fact) for fact in facts)
 
 
 def test_a_fact_that_a_kind_does_not_know_is_refused():
@@ -146,7 +153,7 @@ def test_a_fact_that_a_kind_does_not_know_is_refused():
 @pytest.mark.parametrize("name", NAMES)
 def test_an_error_crosses_to_another_process(name, protocol):
     """Pickled and copied errors have the same class, text and attributes, those set later included."""
-    made = getattr(errors, name)("x", **(FACTS if name in API_NAMES else {}))
+    made = kind(name)("x", **(FACTS if name in API_NAMES else {}))
     if name in API_NAMES:
         made.retryable = True
         made.headers = wire.Headers({"Retry-After": "2"})
@@ -178,7 +185,7 @@ CATCHES = [
 def test_old_except_clauses_still_catch(name, made, caught):
     """Names are the SDK's, and the standard library's classes stand among the parents."""
     with pytest.raises(caught) as found:
-        raise getattr(errors, made)("x")
+        raise kind(made)("x")
     assert type(found.value).__name__ == made
 
 
@@ -193,4 +200,4 @@ NOT_CAUGHT = [
 @pytest.mark.parametrize("name, made, other", NOT_CAUGHT, ids=[row[0] for row in NOT_CAUGHT])
 def test_clauses_for_other_things_do_not_catch(name, made, other):
     """Kinds that need different reactions stay apart."""
-    assert not isinstance(getattr(errors, made)("x"), other)
+    assert not isinstance(kind(made)("x"), other)

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from . import forms, module
+from . import forms, module, rawchat
 
 wire = module("protocol.wire")
 errors = module("protocol.errors")
@@ -118,7 +118,7 @@ FAILURES = [
     ("timeout", TimeoutError("timed out"), errors.APITimeoutError, "timed out"),
     ("socket timeout", socket.timeout("timed out"), errors.APITimeoutError, "timed out"),
     ("secret", OSError("no way to http://me:secret@host"), errors.APIConnectionError, "no way to"),
-    ("not of the network", errors.BudgetExceeded("no money"), errors.BudgetExceeded, "no money"),
+    ("not of the network", rawchat.BudgetExceeded("no money"), rawchat.BudgetExceeded, "no money"),
     ("a bug", ZeroDivisionError("bug"), ZeroDivisionError, "bug"),
 ]
 

@@ -8,6 +8,7 @@ import pytest
 
 from . import module, rawchat
 
+last_word = module("protocol.last_word")
 retry = module("protocol.retry")
 status = module("protocol.status")
 errors = module("protocol.errors")
@@ -236,7 +237,7 @@ def test_errors_that_are_final_stay_final(final):
     """Their class says so, whatever the bounds."""
     made = getattr(errors, final)("x", retry_after_s=1.0)
     assert retry.next_wait(POLICY, made, retries_taken=0, max_retries=9, dice=0.0) is None
-    assert retry.why_not(POLICY, made) == ""
+    assert last_word.why_not(POLICY, made) == ""
 
 
 TOO_LONG = [
@@ -253,7 +254,7 @@ def test_a_wait_that_is_too_long_is_named_in_figures(name, headers, words):
     verdict = status.classify(429, headers, b"")
     hint = retry.parse_retry_after(headers, now_s=NOW_S)
     made = status.error_from(verdict, retry_after_s=hint.seconds)
-    for why in (retry.why_not(POLICY, verdict=verdict, hint=hint), retry.why_not(POLICY, made)):
+    for why in (last_word.why_not(POLICY, verdict=verdict, hint=hint), last_word.why_not(POLICY, made)):
         assert words in why
         assert "longest_wait_s" in why
 
@@ -261,10 +262,10 @@ def test_a_wait_that_is_too_long_is_named_in_figures(name, headers, words):
 def test_there_is_nothing_to_say_where_the_wait_is_short():
     """`why_not` is silent about everything but the length of the wait."""
     verdict = status.classify(429, {}, b"")
-    assert retry.why_not(POLICY, verdict=verdict, hint=retry.RetryHint(2.0, "retry-after")) == ""
-    assert retry.why_not(POLICY, verdict=verdict, hint=retry.RetryHint(120.0, "retry-after")) == ""
-    assert retry.why_not(POLICY, verdict=verdict, hint=None) == ""
-    assert retry.why_not(POLICY) == ""
+    assert last_word.why_not(POLICY, verdict=verdict, hint=retry.RetryHint(2.0, "retry-after")) == ""
+    assert last_word.why_not(POLICY, verdict=verdict, hint=retry.RetryHint(120.0, "retry-after")) == ""
+    assert last_word.why_not(POLICY, verdict=verdict, hint=None) == ""
+    assert last_word.why_not(POLICY) == ""
 
 
 @pytest.mark.parametrize("useless", [0.0, -1.0, math.nan])

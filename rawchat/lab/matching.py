@@ -20,7 +20,8 @@ import re
 import threading
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..protocol.errors import CassetteMiss, PayloadError
+from ..protocol.errors import PayloadError
+from ..protocol.feature_errors import CassetteMiss
 from ..protocol.wire import Headers, Request
 from .exchange import Exchange
 from .hiding import Hider

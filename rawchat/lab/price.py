@@ -17,7 +17,7 @@ from typing import List, Optional, Tuple
 
 from ..protocol import prices
 from ..protocol.cost import Price, estimate_cost, price_of, resolve
-from ..protocol.errors import UnknownPrice
+from ..protocol.feature_errors import UnknownPrice
 
 # In the order in which a tier of its own states them.
 PRICE_KINDS = (

@@ -28,7 +28,7 @@ import threading
 import time
 from typing import Callable, Dict, Iterable, List, Optional, Union
 
-from ..protocol.errors import CassetteMiss
+from ..protocol.feature_errors import CassetteMiss
 from ..protocol.wire import Request
 from .exchange import Exchange
 from .framing import IncomingRequest, RequestReader, RequestRefused, head_bytes as answer_head

@@ -19,7 +19,8 @@ import operator
 import re
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, NoReturn, Optional, Tuple
 
-from .errors import PayloadError, SchemaMismatch
+from .errors import PayloadError
+from .feature_errors import SchemaMismatch
 
 DEEPEST = 128  # schemas inside each other, refs followed included; beyond, Python's own stack would be in danger
 _MOST = 100  # problems told at once

@@ -24,7 +24,7 @@ from functools import lru_cache, partial
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import prices as published
-from .errors import UnknownPriceWarning
+from .feature_errors import UnknownPriceWarning
 
 PICO = 10**12  # picodollars in a dollar
 _PICO_PER_TOKEN = 10**6  # 1 USD per million tokens is a millionth of a dollar per token: 1e6 picodollars

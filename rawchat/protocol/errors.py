@@ -1,38 +1,6 @@
-"""Every exception rawchat raises.
+"""What rawchat raises: plain values, which pickle. What features alone raise, and the whole tree: `feature_errors`.
 
-Names under `APIError` are the official SDK's, so `except` clauses move over unchanged; a new name is a new fact, and
-stands under the old one it is a kind of.
-
-    RawChatError
-    +- PayloadError (ValueError)        wrong before anything was sent
-    +- BudgetExceeded                   refused before sending: the budget would not cover it
-    +- UnknownPrice (LookupError)       asked for the price of a model that nobody stated
-    +- CassetteMiss (LookupError)       a replay has no recording for this request
-    +- NotInThisCopy (ImportError)      the feature was left out when this copy was made
-    +- APIError
-       +- InvalidResponseError          a 200 that is no completion: HTML, nothing, other JSON
-       |  +- SchemaMismatch             a completion, and not of the form that was asked for
-       +- LengthFinishReasonError       the answer was to be parsed, and was cut off at max_tokens
-       +- ContentFilterFinishReasonError   ... and was cut off by the content filter
-       +- RefusalError                  ... and the model refused; `.reply.refusal` says how
-       +- APIStatusError                an error status, and one without a class of its own
-       |  +- BadRequestError            400, 413
-       |  +- AuthenticationError        401
-       |  +- PermissionDeniedError      403
-       |  +- NotFoundError              404
-       |  +- ConflictError              409
-       |  +- UnprocessableEntityError   422
-       |  +- RateLimitError             429
-       |  |  +- QuotaExceededError      402, or 429 "insufficient_quota": waiting does not cure it
-       |  +- InternalServerError        5xx
-       +- APIConnectionError (ConnectionError)   no answer, or not all of it
-          +- StreamInterrupted          the stream broke; `.reply` holds what arrived
-          +- APITimeoutError (TimeoutError)   one step took too long
-             +- DeadlineExceeded        the whole call, retries and waits included, took too long
-
-    UnknownPriceWarning (UserWarning)   the sum that follows leaves this call out
-
-Holds plain values only, never a response or a socket, so errors pickle and cross threads.
+Names under `APIError` are the official SDK's; a new name is a new fact, and stands under the old one it is a kind of.
 """
 
 from __future__ import annotations
@@ -40,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class RawChatError(Exception):
@@ -60,32 +28,12 @@ class RawChatError(Exception):
         return self.message
 
 
-class PayloadError(RawChatError, ValueError):
+class PayloadError(RawChatError, ValueError):  # wrong before anything was sent
     exit_code = 64
     path = ""  # the spot: `messages[2].content[0]`
 
 
-class BudgetExceeded(RawChatError):
-    exit_code = 73
-    budget_usd = spent_usd = 0.0
-    needed_usd = 0.0  # estimated, for the refused call
-    reply: Any = None  # what earlier requests of the call had brought (the first batches of an `embed`)
-
-
-class UnknownPrice(RawChatError, LookupError):
-    exit_code = 65
-    model = ""
-
-
-class UnknownPriceWarning(UserWarning):
-    pass
-
-
-class CassetteMiss(RawChatError, LookupError):
-    exit_code = 66
-
-
-class NotInThisCopy(RawChatError, ImportError):
+class NotInThisCopy(RawChatError, ImportError):  # the feature was left out when this copy was made
     exit_code = 69
     feature = ""
 
@@ -94,15 +42,15 @@ class APIError(RawChatError):
     exit_code = 69
     retryable = False  # whether the same request, sent again, may well succeed
     status: Optional[int] = None
-    code: Optional[str] = None  # the server's, always a string: "insufficient_quota", "429"
-    type: Optional[str] = None  # it and `param` as the server's error object has them
+    code: Optional[str] = None  # always a string: "insufficient_quota", "429"
+    type: Optional[str] = None
     param: Optional[str] = None
     request_id: Optional[str] = None  # from `x-request-id`, or a server's variant of it
-    attempts: int = 0  # how often the request was sent, this time included
+    attempts: int = 0  # how often the request was sent
     body: Any = None  # the error object if there was one, else the decoded JSON, else the text
-    headers: Optional[Mapping[str, str]] = None  # the answer's, in any case
+    headers: Optional[Mapping[str, str]] = None  # the answer's
     retry_after_s: Optional[float] = None  # how long the server asked to wait
-    hint: str = ""  # the cure of a mistake that is a known one
+    hint: str = ""  # the cure of a known mistake
     reply: Any = None  # the part of the answer that had arrived
 
     @property
@@ -110,7 +58,6 @@ class APIError(RawChatError):
         return self.status
 
     def __str__(self) -> str:
-        # What identifies the case to a support desk, then the cure.
         facts = [f"request id {self.request_id}"] if self.request_id else []
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
@@ -118,79 +65,62 @@ class APIError(RawChatError):
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
-class InvalidResponseError(APIError):
+class InvalidResponseError(APIError):  # a 200 that is no completion: HTML, nothing, other JSON
     exit_code = 76
 
 
-class SchemaMismatch(InvalidResponseError):
-    path = ""  # the first spot that does not fit: "$.items[2].price"
-    problems: Sequence[Any] = ()  # all of them, each with `path` and `message`
-
-
-class LengthFinishReasonError(APIError):
-    exit_code = 65
-
-
-class ContentFilterFinishReasonError(APIError):
-    exit_code = 65
-
-
-class RefusalError(APIError):
-    exit_code = 65
-
-
-class APIStatusError(APIError):
+class APIStatusError(APIError):  # an error status, and one without a class of its own
     pass
 
 
-class BadRequestError(APIStatusError):
+class BadRequestError(APIStatusError):  # 400, 413
     exit_code = 65
 
 
-class AuthenticationError(APIStatusError):
+class AuthenticationError(APIStatusError):  # 401
     exit_code = 77
 
 
-class PermissionDeniedError(APIStatusError):
+class PermissionDeniedError(APIStatusError):  # 403
     exit_code = 77
 
 
-class NotFoundError(APIStatusError):
+class NotFoundError(APIStatusError):  # 404
     exit_code = 66
 
 
-class ConflictError(APIStatusError):
+class ConflictError(APIStatusError):  # 409
     exit_code = 75
 
 
-class UnprocessableEntityError(APIStatusError):
+class UnprocessableEntityError(APIStatusError):  # 422
     exit_code = 65
 
 
-class RateLimitError(APIStatusError):
+class RateLimitError(APIStatusError):  # 429
     exit_code = 75
 
 
-class QuotaExceededError(RateLimitError):
-    exit_code = 73  # as BudgetExceeded: the money is gone
+class QuotaExceededError(RateLimitError):  # 402, or 429 "insufficient_quota": waiting does not cure it
+    exit_code = 73
 
 
-class InternalServerError(APIStatusError):
+class InternalServerError(APIStatusError):  # 5xx
     pass
 
 
-class APIConnectionError(APIError, ConnectionError):
+class APIConnectionError(APIError, ConnectionError):  # no answer, or not all of it
     phase = ""  # where it broke: "connect", "send", "head" or "body"
     retryable = True
 
 
-class StreamInterrupted(APIConnectionError):
+class StreamInterrupted(APIConnectionError):  # the stream broke; `.reply` holds what arrived
     exit_code = 74
 
 
-class APITimeoutError(APIConnectionError, TimeoutError):
+class APITimeoutError(APIConnectionError, TimeoutError):  # one step took too long
     exit_code = 75
 
 
-class DeadlineExceeded(APITimeoutError):
+class DeadlineExceeded(APITimeoutError):  # the whole call, retries and waits included, took too long
     retryable = False

@@ -15,14 +15,8 @@ import re
 from typing import Any, Mapping
 
 from .cost import read_usage
-from .errors import (
-    APIError,
-    ContentFilterFinishReasonError,
-    LengthFinishReasonError,
-    PayloadError,
-    RefusalError,
-    SchemaMismatch,
-)
+from .errors import APIError, PayloadError
+from .feature_errors import ContentFilterFinishReasonError, LengthFinishReasonError, RefusalError, SchemaMismatch
 from .reply import Reply
 from .schema import Format, format_of
 

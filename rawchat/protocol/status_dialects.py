@@ -1,11 +1,12 @@
-"""Statuses that are rarely met, and codes with which servers other than OpenAI's say more than their status does.
+"""Statuses that are rarely met, codes with which servers other than OpenAI's say more than their status does, and
+their headers for the id of a request.
 
     < HTTP/1.1 498 Capacity Exceeded                        Groq: worth another attempt, though a 4xx
     < HTTP/1.1 400 Bad Request
     < {"error": {"type": "budget_exceeded", ...}}           LiteLLM: "quota"
 
 Each is a row of a table below; the kinds are those of `status.KINDS`. A copy without this room goes by the hundred of
-such a status. Pure.
+such a status, and reads `x-request-id` alone. Pure.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
 
 from .inside import BROKE
 
+# Where servers put the name under which their support desk finds a request, after OpenAI's `x-request-id`; the first
+# that is there counts.
+REQUEST_ID_HEADERS = (
+    *("request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
+    *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
+)
 # status -> phrase and kind (RFC 9110 section 15, and the unregistered ones that are met)
 RARE_STATUSES: Dict[int, Tuple[str, str]] = {
     201: ("Created", "ok"),
@@ -59,6 +66,11 @@ _OVERRIDES = (
     Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
     Override(429, frozenset({"3040"}), "overloaded"),  # Workers AI: no data centre with capacity left
 )
+
+
+def second_opinion(status: int, names: AbstractSet[str], error: Any, words: str) -> Tuple[str, str]:
+    """`better_kind` and `why_final` of an error that reads `words`."""
+    return better_kind(status, names, error), why_final(status, words)
 
 
 def better_kind(status: int, names: AbstractSet[str], error: Any) -> str:

@@ -34,7 +34,7 @@ from .cost import (
     read_usage,
     warn_unknown,
 )
-from .errors import BudgetExceeded, UnknownPrice
+from .feature_errors import BudgetExceeded, UnknownPrice
 
 
 def _worst_case(price: Price, prompt_tokens: int, max_output_tokens: int, service_tier: Any) -> int:

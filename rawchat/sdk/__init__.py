@@ -68,15 +68,17 @@ if TYPE_CHECKING:
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
         ConflictError as ConflictError,
-        ContentFilterFinishReasonError as ContentFilterFinishReasonError,
         InternalServerError as InternalServerError,
         InvalidResponseError as APIResponseValidationError,  # noqa: F401
-        LengthFinishReasonError as LengthFinishReasonError,
         NotFoundError as NotFoundError,
         PermissionDeniedError as PermissionDeniedError,
         RateLimitError as RateLimitError,
         RawChatError as OpenAIError,  # noqa: F401
         UnprocessableEntityError as UnprocessableEntityError,
+    )
+    from ..protocol.feature_errors import (
+        ContentFilterFinishReasonError as ContentFilterFinishReasonError,
+        LengthFinishReasonError as LengthFinishReasonError,
     )
     from .aclients import AsyncAzureOpenAI as AsyncAzureOpenAI, AsyncOpenAI as AsyncOpenAI
     from .astreaming import AsyncStream as AsyncStream
@@ -98,10 +100,10 @@ if TYPE_CHECKING:
 _HOMES = {
     ".protocol.errors": (
         "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError ConflictError "
-        "ContentFilterFinishReasonError InternalServerError LengthFinishReasonError NotFoundError "
-        "PermissionDeniedError RateLimitError UnprocessableEntityError "
+        "InternalServerError NotFoundError PermissionDeniedError RateLimitError UnprocessableEntityError "
         "OpenAIError=RawChatError APIResponseValidationError=InvalidResponseError"
     ),
+    ".protocol.feature_errors": "ContentFilterFinishReasonError LengthFinishReasonError",
     "aclients": "AsyncAzureOpenAI AsyncOpenAI AsyncClient=AsyncOpenAI",
     "astreaming": "AsyncStream",
     "clients": "APIResponse AzureOpenAI OpenAI Client=OpenAI",

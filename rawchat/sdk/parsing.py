@@ -13,13 +13,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 
-from ..protocol.errors import (
-    APIError,
-    ContentFilterFinishReasonError,
-    LengthFinishReasonError,
-    PayloadError,
-    SchemaMismatch,
-)
+from ..protocol.errors import APIError, PayloadError
+from ..protocol.feature_errors import ContentFilterFinishReasonError, LengthFinishReasonError, SchemaMismatch
 from ..protocol.reply import Reply, plain_tool_call, text_of
 from .objects import Omit
 from .types.chat import ChatCompletion, ParsedChatCompletion
