@@ -36,11 +36,10 @@ if TYPE_CHECKING:
         last_messages as last_messages,
         trim_messages as trim_messages,
     )
-    from .protocol.rate_limits import rate_limits as rate_limits
+    from .protocol.rate_limits import backoff_delays as backoff_delays, rate_limits as rate_limits
     from .protocol.reply import Reply as Reply
     from .protocol.retry import (
         RetryPolicy as RetryPolicy,
-        backoff_delays as backoff_delays,
         next_wait as next_wait,
         parse_retry_after as parse_retry_after,
     )
@@ -97,9 +96,9 @@ _HOMES = {
         "SchemaMismatch UnknownPrice UnknownPriceWarning"
     ),
     "protocol.history": "format_messages last_messages trim_messages",
-    "protocol.rate_limits": "rate_limits",
+    "protocol.rate_limits": "backoff_delays rate_limits",
     "protocol.reply": "Reply",
-    "protocol.retry": "RetryPolicy backoff_delays next_wait parse_retry_after",
+    "protocol.retry": "RetryPolicy next_wait parse_retry_after",
     "protocol.schema": "tool_schema",
     "protocol.similarity": "cosine_similarity nearest",
     "protocol.sse": "Event SSEDecoder",

@@ -326,7 +326,12 @@ OPTIONAL = (
     Feature(
         "cost",
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
-        ("protocol/feature_errors.py", "protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+        ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+    ),
+    Feature(
+        "feature_errors",
+        "errors that features alone raise; each brings it along",
+        ("protocol/feature_errors.py",),
     ),
     Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py",)),

@@ -9,7 +9,6 @@ from .test_call import CHAT, make_call
 
 bill_module = module("bill")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 wire = module("protocol.wire")
 
 MODEL = {**CHAT, "model": "gpt-4o-mini", "max_tokens": 500}
@@ -55,6 +54,6 @@ def test_a_warning_does_not_take_the_place_of_an_error_on_its_way():
         warnings.simplefilter("error")
         bill_module.Bill(tracker, make_call(MODEL)).close(reply(usage=None), broken=True)
         tracker.reset()
-        with pytest.raises(feature_errors.UnknownPriceWarning):
+        with pytest.raises(rawchat.UnknownPriceWarning):
             bill_module.Bill(tracker, make_call(MODEL)).close(reply(usage=None))
     assert tracker.unpriced_calls == 1

@@ -8,11 +8,10 @@ import sys
 
 import pytest
 
-from . import module
+from . import module, rawchat
 
 check = module("protocol.check")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 judge = module("lab.actor.schema_rules")  # the practice server's own reading of strict mode, in the API's words
 
 STRING, INTEGER, NUMBER, NULL = ({"type": kind} for kind in ("string", "integer", "number", "null"))
@@ -419,7 +418,7 @@ NO_JSON = [
 @pytest.mark.parametrize("name, text, message", NO_JSON, ids=[row[0] for row in NO_JSON])
 def test_text_that_is_no_json_is_a_mismatch(name, text, message):
     """With what the decoder objects to."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         check.decode(text)
     assert found.value.message.startswith(message)
     assert found.value.path == found.value.problems[0].path == "$"
@@ -428,14 +427,14 @@ def test_text_that_is_no_json_is_a_mismatch(name, text, message):
 
 def test_a_code_fence_is_named():
     """What models without response_format like to write."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         check.decode('```json\n{"a": 1}\n```')
     assert "code fence" in found.value.hint
 
 
 def test_a_mismatch_tells_the_first_problem_and_carries_all():
     """The message is for people, `.problems` for programs."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         check.require_fit({"items": [{"name": 1}]}, ITEMS, "the answer does not fit Cart")
     assert str(found.value) == (
         "the answer does not fit Cart: at $.items[0].name: expected string, got integer (and 1 more)"

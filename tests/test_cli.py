@@ -16,7 +16,6 @@ from . import forms, module, rawchat
 
 cli = module("cli")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 talk = module("talk")
 
 KEY = "sk-proj-0123456789abcdef"
@@ -421,7 +420,7 @@ def test_price_of_a_snapshot_and_of_long_prompts(run):
 def test_a_price_that_nobody_stated_is_not_guessed(run, model):
     """What is spelled alike is named, but nothing is priced by it."""
     code, out, err = run("price", model, 1000, 500)
-    assert (code, out) == (feature_errors.UnknownPrice.exit_code, "")
+    assert (code, out) == (rawchat.UnknownPrice.exit_code, "")
     assert f"nobody stated a price for {model}" in err
     assert ("gpt-4o-mini" in err.partition("spelled alike")[2]) == (model != "nothing-like-it")
 
@@ -568,7 +567,7 @@ def test_the_help_lists_the_exit_codes_of_all_errors():
     """Each error's code stands in the table that `chat --help` shows."""
     listed = {int(number) for number in re.findall(r"(?:^|  )\s*([0-9]+)  [a-z]", cli.EXIT_CODES)}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.APIError)]
-    assert {kind.exit_code for kind in (*kinds, errors.PayloadError, feature_errors.BudgetExceeded)} <= listed
+    assert {kind.exit_code for kind in (*kinds, errors.PayloadError, rawchat.BudgetExceeded)} <= listed
     assert {0, 2, cli.STOPPED, cli.NO_READER, cli.OS_TROUBLE} <= listed
 
 

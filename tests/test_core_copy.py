@@ -264,6 +264,18 @@ tell(r.choices[0].message.tool_calls, r.usage.prompt_tokens_details, str(error_o
         None, None, "no field 'content' in the reply; there are: id, model, choices, usage"]),
     ("the repr of a reply: its names, and no value", """
 tell(repr(client(DOCUMENT).chat("Hi")))""", ["<Reply keys: id, model, choices, usage>"]),
+    ("an error that features alone raise, and the schedule of tutorials", """
+tell(*(error_of(lambda: getattr(chat, name)).feature for name in ("BudgetExceeded", "backoff_delays")))""", [
+        "feature_errors", "rate_limits"]),
+    ("a wait in Microsoft's header: the usual back-off", """
+c = client(reply(status=429, headers={"x-ms-retry-after-ms": "7000"}), DOCUMENT)
+tell(c.chat("Hi").attempts, c.transport.sleeps[0] <= 0.5)""", [2, True]),
+    ("a wait in milliseconds, before one in seconds", """
+c = client(reply(status=429, headers={"retry-after-ms": "1187", "retry-after": "2"}), DOCUMENT)
+tell(c.chat("Hi").attempts, c.transport.sleeps)""", [2, [1.187]]),
+    ("the name of a request, where OpenAI has it and where others do", """
+es = [error_of(lambda: client(reply(status=400, headers={n: "r1"})).chat("Hi")) for n in ("X-Request-Id", "CF-Ray")]
+tell([e.request_id for e in es], es[1].headers["cf-ray"])""", [["r1", None], "r1"]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
 ]  # fmt: skip

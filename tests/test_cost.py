@@ -4,11 +4,10 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from . import module
+from . import module, rawchat
 
 cost = module("protocol.cost")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 Price, TokenCounts = cost.Price, cost.TokenCounts
 
 
@@ -353,7 +352,7 @@ def test_an_estimate_is_the_plain_price():
 
 def test_an_estimate_for_an_unknown_model_warns():
     """0.0 comes with a warning that names the model and the cure, and points at the caller's line."""
-    with pytest.warns(feature_errors.UnknownPriceWarning, match=r"'mystery-1'.*prices=") as caught:
+    with pytest.warns(rawchat.UnknownPriceWarning, match=r"'mystery-1'.*prices=") as caught:
         assert cost.estimate_cost("mystery-1", 1000, 500) == 0.0
     assert caught[0].filename == __file__
 

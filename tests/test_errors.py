@@ -11,12 +11,6 @@ errors = module("protocol.errors")
 feature_errors = module("protocol.feature_errors")
 wire = module("protocol.wire")
 
-
-def kind(name):
-    """The class of this name, of the errors of calls or of features."""
-    return getattr(errors, name, None) or getattr(feature_errors, name)
-
-
 # class, direct parents, exit code, retryable (None: the class has no such attribute)
 TREE = [
     ("RawChatError", ("Exception",), 1, None),
@@ -63,6 +57,11 @@ FACTS = {
 }
 
 
+def kind(name):
+    """The class of this name, in whichever of the two rooms."""
+    return getattr(errors if hasattr(errors, name) else feature_errors, name)
+
+
 @pytest.mark.parametrize("name, parents, exit_code, retryable", TREE, ids=NAMES)
 def test_a_class_stands_where_the_drawing_has_it(name, parents, exit_code, retryable):
     """Parents as drawn, an exit code for the command line, a docstring or a parent's, and the same class in the face."""
@@ -75,8 +74,8 @@ def test_a_class_stands_where_the_drawing_has_it(name, parents, exit_code, retry
 
 @forms.needs_modules
 def test_the_table_is_whole():
-    """No class of the module is missing in the table, and every one is in the drawing."""
-    values = {**vars(errors), **vars(feature_errors)}.values()
+    """No class of the modules is missing in the table, and every one is in the drawing."""
+    values = [*vars(errors).values(), *vars(feature_errors).values()]
     classes = [value for value in values if isinstance(value, type) and issubclass(value, Exception)]
     assert {found.__name__ for found in classes} == {*NAMES, "UnknownPriceWarning"}
     assert [found.__name__ for found in classes if found.__name__ not in feature_errors.__doc__] == []

@@ -8,11 +8,10 @@ import threading
 
 import pytest
 
-from . import forms, module
+from . import forms, module, rawchat
 
 wire = module("protocol.wire")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 memory = module("transport.memory")
 
 URL = "http://127.0.0.1/v1/chat/completions"
@@ -119,7 +118,7 @@ FAILURES = [
     ("timeout", TimeoutError("timed out"), errors.APITimeoutError, "timed out"),
     ("socket timeout", socket.timeout("timed out"), errors.APITimeoutError, "timed out"),
     ("secret", OSError("no way to http://me:secret@host"), errors.APIConnectionError, "no way to"),
-    ("not of the network", feature_errors.BudgetExceeded("no money"), feature_errors.BudgetExceeded, "no money"),
+    ("not of the network", rawchat.BudgetExceeded("no money"), rawchat.BudgetExceeded, "no money"),
     ("a bug", ZeroDivisionError("bug"), ZeroDivisionError, "bug"),
 ]
 

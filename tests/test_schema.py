@@ -15,12 +15,11 @@ from typing import Any, Callable, Dict, FrozenSet, List, Literal, NamedTuple, Op
 
 import pytest
 
-from . import module
+from . import module, rawchat
 
 schema = module("protocol.schema")
 check = module("protocol.check")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 judge = module("lab.actor.schema_rules")  # the practice server's own reading of strict mode, in the API's words
 
 if sys.version_info >= (3, 11):
@@ -248,7 +247,7 @@ def test_what_is_not_json_for_the_type_is_refused(name, kind, wanted, value, bui
         for text in (json.dumps(odd), json.dumps({"value": odd})):
             try:
                 made.read(text)
-            except feature_errors.SchemaMismatch as error:
+            except rawchat.SchemaMismatch as error:
                 refused += 1
                 assert error.path.startswith("$")
                 assert f"at {error.path}: " in error.message
@@ -284,13 +283,13 @@ MISFITS = [
 @pytest.mark.parametrize("name, kind, value, path, message", MISFITS, ids=[row[0] for row in MISFITS])
 def test_a_misfit_is_told_with_its_path(name, kind, value, path, message):
     """By build_value and by the reader of an answer alike."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         schema.build_value(value, kind)
     if name != "Decimal":  # there the pattern is told, as the nearest of two
         assert str(found.value.problems[0]) == f"at {path}: {message}"
     made = schema.format_of(kind)
     wrapped = "value" in made.schema["properties"] and kind is not Node
-    with pytest.raises(feature_errors.SchemaMismatch) as told:
+    with pytest.raises(rawchat.SchemaMismatch) as told:
         schema.parse_text(json.dumps({"value": value} if wrapped else value), kind)
     assert told.value.path == found.value.path == path
     assert made.response_format["json_schema"]["name"] in told.value.message
@@ -298,14 +297,12 @@ def test_a_misfit_is_told_with_its_path(name, kind, value, path, message):
 
 def test_the_message_of_a_mismatch_is_whole():
     """What does not fit what, where, and how much more."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         schema.parse_text('{"value": [{"price": "1"}, {}]}', List[Item])
     assert str(found.value) == (
         "the answer does not fit List_Item: at $[0].price: expected number, got string (and 1 more)"
     )
-    with pytest.raises(
-        feature_errors.SchemaMismatch, match=r"the answer does not fit List_Item: at \$: expected object"
-    ):
+    with pytest.raises(rawchat.SchemaMismatch, match=r"the answer does not fit List_Item: at \$: expected object"):
         schema.parse_text("[]", List[Item])
 
 
@@ -485,7 +482,7 @@ def test_a_json_schema_is_sent_strict_and_checked_as_given():
     made = schema.format_of(GIVEN)
     assert made.schema == closed("a", "b", a=INTEGER, b={"anyOf": [STRING, NULL]})
     assert made.read('{"a": 2}') == {"a": 2}
-    with pytest.raises(feature_errors.SchemaMismatch, match=r"at \$\.a: expected integer, got string"):
+    with pytest.raises(rawchat.SchemaMismatch, match=r"at \$\.a: expected integer, got string"):
         made.read('{"a": "2"}')
     assert json.dumps(GIVEN) == before
 
@@ -549,10 +546,10 @@ def test_a_model_is_known_by_its_methods():
     inside = schema.format_of(List[FakeModel])
     assert inside.schema["$defs"] == {"A": INTEGER}
     assert inside.read('{"value": [{"a": 1}, {"a": 2}]}')[1].a == 2
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         inside.read('{"value": [{"a": 1}, {"a": "x"}]}')
     assert found.value.path == "$[1]"
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         inside.read('{"value": [{"a": "y"}]}')
     assert [str(problem) for problem in found.value.problems] == ["at $[0].a[0].b: not so", "at $[0]: nor so"]
     tool = schema.tool_schema(FakeModel, description="Fill it.")["function"]
@@ -587,7 +584,7 @@ def test_real_pydantic_models():
     answer = {"parts": [{"kind": "twig", "pair": [1, "a"]}], "name": "elm", "best": {"kind": "leaf", "size": 1}}
     assert made.read(json.dumps(answer)) == Tree(**answer)
     answer["best"]["size"] = -1
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         schema.format_of(List[Tree]).read(json.dumps({"value": [answer]}))
     assert found.value.path == "$[0].best.size"
     assert "greater than or equal to 0" in found.value.message
@@ -625,7 +622,7 @@ def test_named_aliases():
     tree, number = space["Tree"], space["Number"]
     made = schema.format_of(List[tree])
     assert made.read('{"value": [{"a": {"b": 1}}]}') == [{"a": {"b": 1}}]
-    with pytest.raises(feature_errors.SchemaMismatch, match="expected object or integer, got string"):
+    with pytest.raises(rawchat.SchemaMismatch, match="expected object or integer, got string"):
         made.read('{"value": [{"a": {"b": "x"}}]}')
     assert schema.build_value(5, number) == 5
 
@@ -906,7 +903,7 @@ BAD_ARGUMENTS = [
 @pytest.mark.parametrize("name, arguments, words", BAD_ARGUMENTS, ids=[row[0] for row in BAD_ARGUMENTS])
 def test_wrong_arguments_are_told_with_their_path(name, arguments, words):
     """So that the model can be told, and do better."""
-    with pytest.raises(feature_errors.SchemaMismatch) as found:
+    with pytest.raises(rawchat.SchemaMismatch) as found:
         schema.tool_arguments(plan, arguments)
     assert words in found.value.message
 

@@ -307,7 +307,7 @@ def test_every_status_has_the_class_of_the_sdk(number):
     verdict = status.classify(number, {}, b"")
     assert type(status.error_from(verdict)).__name__ == expected
     assert verdict.retry is (number >= 500 or number in (408, 409, 425, 429, 498))
-    assert verdict.message == f"{number} {status.status_phrase(number)}" or verdict.kind == "redirect"
+    assert verdict.message == f"{number} {status.row_of(number).phrase}" or verdict.kind == "redirect"
 
 
 def test_the_error_carries_everything():

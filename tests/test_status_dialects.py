@@ -14,7 +14,7 @@ def test_a_rare_status_has_words_and_a_kind(number):
     phrase, kind = dialects.RARE_STATUSES[number]
     assert number not in status.STATUSES
     assert phrase and not phrase.isdigit()
-    assert status.status_phrase(number) == phrase
+    assert status.row_of(number).phrase == phrase
     assert status.kind_words(number) == status.KINDS[kind].words
 
 

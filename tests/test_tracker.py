@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from . import module
+from . import module, rawchat
 
 cost = module("protocol.cost")
 errors = module("protocol.errors")
-feature_errors = module("protocol.feature_errors")
 CostTracker = module("protocol.tracker").CostTracker
 TokenCounts = cost.TokenCounts
 
@@ -76,7 +75,7 @@ def test_further_lines_only_where_there_is_more_to_tell():
         "completion_tokens_details": {"reasoning_tokens": 128, "audio_tokens": 5},
     }
     tracker.calculate({"model": "gpt-6-sol", "usage": {**usage(2000, 300), **parts}})
-    with pytest.warns(feature_errors.UnknownPriceWarning):
+    with pytest.warns(rawchat.UnknownPriceWarning):
         tracker.calculate(reply("mystery-1", 1_000_000, 10))
     assert tracker.report(per_model=True).splitlines() == [
         "API Calls: 2",
@@ -117,11 +116,11 @@ def test_rows_per_model():
 def test_an_unknown_model_warns_once_and_is_counted_as_unpriced():
     """Never a neighbour's price: 0.0, one warning per model, and the total says that it leaves calls out."""
     tracker = CostTracker()
-    with pytest.warns(feature_errors.UnknownPriceWarning, match=r"mystery-1: .* prices=") as caught:
+    with pytest.warns(rawchat.UnknownPriceWarning, match=r"mystery-1: .* prices=") as caught:
         for _ in range(3):
             assert tracker.calculate(reply("mystery-1", 10, 10)) == 0.0
     assert [warning.filename for warning in caught] == [__file__]
-    with pytest.warns(feature_errors.UnknownPriceWarning, match="mystery-2"):
+    with pytest.warns(rawchat.UnknownPriceWarning, match="mystery-2"):
         assert tracker.record(reply("mystery-2", 10, 10)) is None
     assert (tracker.call_count, tracker.unpriced_calls, tracker.total_cost) == (4, 4, 0.0)
     assert tracker.total_input_tokens == 40
@@ -130,7 +129,7 @@ def test_an_unknown_model_warns_once_and_is_counted_as_unpriced():
 def test_a_call_without_usage_is_unpriced_not_free():
     """The model is known, the tokens are not."""
     tracker = CostTracker()
-    with pytest.warns(feature_errors.UnknownPriceWarning, match="gpt-4o: .* no usage"):
+    with pytest.warns(rawchat.UnknownPriceWarning, match="gpt-4o: .* no usage"):
         assert tracker.calculate({"model": "gpt-4o", "usage": None}) == 0.0
     assert (tracker.call_count, tracker.unpriced_calls) == (1, 1)
 
@@ -145,7 +144,7 @@ def test_reported_zeros_are_a_priced_call():
 def test_a_warning_turned_error_loses_no_call():
     """The call is counted before the warning goes out."""
     tracker = CostTracker()
-    with pytest.raises(feature_errors.UnknownPriceWarning):
+    with pytest.raises(rawchat.UnknownPriceWarning):
         tracker.calculate(reply("mystery-1", 10, 10))
     assert tracker.call_count == 1
 
@@ -189,11 +188,11 @@ def test_reset_starts_from_zero():
     """Counts, costs and the list of warned models go; the prices stay."""
     tracker = CostTracker(prices={"mine": (1.0, 1.0)})
     tracker.calculate(reply("mine", 1000, 500))
-    with pytest.warns(feature_errors.UnknownPriceWarning):
+    with pytest.warns(rawchat.UnknownPriceWarning):
         tracker.calculate(reply("mystery-1", 1, 1))
     tracker.reset()
     assert (tracker.call_count, tracker.total_cost, tracker.per_model()) == (0, 0.0, [])
-    with pytest.warns(feature_errors.UnknownPriceWarning):
+    with pytest.warns(rawchat.UnknownPriceWarning):
         tracker.calculate(reply("mystery-1", 1, 1))
     assert tracker.calculate(reply("mine", 1000, 0)) == 0.001
 
@@ -258,7 +257,7 @@ def test_a_call_over_budget_is_refused_before_it_is_sent():
     tracker = CostTracker(budget_usd=0.03)
     tracker.calculate(reply("gpt-4o", 1000, 500))
     tracker.reserve("gpt-4o", 1000, 1000)
-    with pytest.raises(feature_errors.BudgetExceeded) as caught:
+    with pytest.raises(rawchat.BudgetExceeded) as caught:
         tracker.reserve("gpt-4o", 1000, 1000)
     assert (caught.value.budget_usd, caught.value.spent_usd, caught.value.needed_usd) == (0.03, 0.0075, 0.0125)
     assert str(caught.value) == (
@@ -273,14 +272,14 @@ def test_a_budget_may_be_used_up_to_the_last_picodollar():
     tracker = CostTracker(budget_usd=0.0125)
     tracker.reserve("gpt-4o", 1000, 1000)
     assert tracker.remaining_usd == 0.0
-    with pytest.raises(feature_errors.BudgetExceeded):
+    with pytest.raises(rawchat.BudgetExceeded):
         tracker.reserve("gpt-4o-mini", 1, 0)
 
 
 def test_a_budget_refuses_what_has_no_price():
     """A model nobody priced could cost anything."""
     tracker = CostTracker(budget_usd=1.0)
-    with pytest.raises(feature_errors.UnknownPrice, match=r"'mystery-1'.*\$1\.000000.*prices=") as caught:
+    with pytest.raises(rawchat.UnknownPrice, match=r"'mystery-1'.*\$1\.000000.*prices=") as caught:
         tracker.reserve("mystery-1", 10, 10)
     assert caught.value.model == "mystery-1"
     assert CostTracker(budget_usd=1.0, prices={"mystery-1": (1.0, 1.0)}).reserve("mystery-1", 10, 10).usd == 0.00002
@@ -316,10 +315,10 @@ def test_a_reservation_is_the_worst_case(model, prompt, output, tier, expected):
 def test_a_call_whose_cost_nobody_told_keeps_its_reservation():
     """A stream that broke off was paid for: the budget counts the estimate, the total only what is known."""
     tracker = CostTracker(budget_usd=0.02)
-    with pytest.warns(feature_errors.UnknownPriceWarning):
+    with pytest.warns(rawchat.UnknownPriceWarning):
         assert tracker.settle(tracker.reserve("gpt-4o", 1000, 1000), {"model": "gpt-4o"}) is None
     assert (tracker.spent_usd, tracker.reserved_usd, tracker.total_cost) == (0.0125, 0.0, 0.0)
-    with pytest.raises(feature_errors.BudgetExceeded):
+    with pytest.raises(rawchat.BudgetExceeded):
         tracker.reserve("gpt-4o", 1000, 1000)
 
 
@@ -347,7 +346,7 @@ def test_concurrent_calls_do_not_overdraw_a_budget(hasty_threads):
     def ask():
         try:
             granted.append(tracker.reserve("gpt-4o", 1000, 1000))
-        except feature_errors.BudgetExceeded as error:
+        except rawchat.BudgetExceeded as error:
             refused.append(error)
 
     def work():
@@ -371,7 +370,7 @@ def test_what_is_left_is_looked_at_under_the_lock():
     tracker = Watched(budget_usd=0.0125)
     tracker.release(tracker.reserve("gpt-4o", 1000, 1000))
     assert (tracker.spent_usd, tracker.remaining_usd) == (0.0, 0.0125)
-    with pytest.raises(feature_errors.BudgetExceeded):
+    with pytest.raises(rawchat.BudgetExceeded):
         tracker.reserve("gpt-4o", 1000, 1001)
     assert seen == [True] * 5
 
@@ -386,7 +385,7 @@ def test_a_budget_that_is_no_amount_is_refused(budget):
 def test_a_budget_of_nothing_lets_nothing_through():
     """Zero is a budget, not the lack of one; a local model at no price still works."""
     tracker = CostTracker(budget_usd=0, prices={"local": (0.0, 0.0)})
-    with pytest.raises(feature_errors.BudgetExceeded):
+    with pytest.raises(rawchat.BudgetExceeded):
         tracker.reserve("gpt-4o-mini", 1, 1)
     assert tracker.reserve("local", 10**6, 10**6).usd == 0.0
 

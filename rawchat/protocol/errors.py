@@ -1,10 +1,6 @@
-"""The exceptions of a call. Those that only a feature raises, and the tree of all, are in `feature_errors.py`.
+"""What rawchat raises: plain values, which pickle. What features alone raise, and the whole tree: `feature_errors`.
 
-    try: client.chat("Hi")
-    except RateLimitError as error: error.retry_after_s, error.request_id, error.body
-
-Names under `APIError` are the official SDK's, so `except` clauses move over unchanged; a new name is a new fact, and
-stands under the old one it is a kind of. Plain values only, never a socket: errors pickle and cross threads.
+Names under `APIError` are the official SDK's; a new name is a new fact, and stands under the old one it is a kind of.
 """
 
 from __future__ import annotations
@@ -32,31 +28,29 @@ class RawChatError(Exception):
         return self.message
 
 
-class PayloadError(RawChatError, ValueError):
-    """Wrong before anything was sent."""
-
+class PayloadError(RawChatError, ValueError):  # wrong before anything was sent
     exit_code = 64
     path = ""  # the spot: `messages[2].content[0]`
 
 
-class NotInThisCopy(RawChatError, ImportError):
+class NotInThisCopy(RawChatError, ImportError):  # the feature was left out when this copy was made
     exit_code = 69
-    feature = ""  # was left out when this copy was made
+    feature = ""
 
 
 class APIError(RawChatError):
     exit_code = 69
     retryable = False  # whether the same request, sent again, may well succeed
     status: Optional[int] = None
-    code: Optional[str] = None  # the server's, always a string: "insufficient_quota", "429"
-    type: Optional[str] = None  # it and `param` as the server's error object has them
+    code: Optional[str] = None  # always a string: "insufficient_quota", "429"
+    type: Optional[str] = None
     param: Optional[str] = None
-    request_id: Optional[str] = None
-    attempts: int = 0  # how often the request was sent, this time included
+    request_id: Optional[str] = None  # from `x-request-id`, or a server's variant of it
+    attempts: int = 0  # how often the request was sent
     body: Any = None  # the error object if there was one, else the decoded JSON, else the text
     headers: Optional[Mapping[str, str]] = None  # the answer's
     retry_after_s: Optional[float] = None  # how long the server asked to wait
-    hint: str = ""  # the cure of a mistake that is a known one
+    hint: str = ""  # the cure of a known mistake
     reply: Any = None  # the part of the answer that had arrived
 
     @property
@@ -64,7 +58,6 @@ class APIError(RawChatError):
         return self.status
 
     def __str__(self) -> str:
-        # What identifies the case to a support desk, then the cure.
         facts = [f"request id {self.request_id}"] if self.request_id else []
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
@@ -72,14 +65,12 @@ class APIError(RawChatError):
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
-class InvalidResponseError(APIError):
-    """A 200 that is no completion: HTML, nothing, other JSON."""
-
+class InvalidResponseError(APIError):  # a 200 that is no completion: HTML, nothing, other JSON
     exit_code = 76
 
 
-class APIStatusError(APIError):
-    """An error status, and one without a class of its own."""
+class APIStatusError(APIError):  # an error status, and one without a class of its own
+    pass
 
 
 class BadRequestError(APIStatusError):  # 400, 413
@@ -118,24 +109,18 @@ class InternalServerError(APIStatusError):  # 5xx
     pass
 
 
-class APIConnectionError(APIError, ConnectionError):
-    """No answer, or not all of it."""
-
+class APIConnectionError(APIError, ConnectionError):  # no answer, or not all of it
     phase = ""  # where it broke: "connect", "send", "head" or "body"
     retryable = True
 
 
-class StreamInterrupted(APIConnectionError):
+class StreamInterrupted(APIConnectionError):  # the stream broke; `.reply` holds what arrived
     exit_code = 74
 
 
-class APITimeoutError(APIConnectionError, TimeoutError):
-    """One step took too long."""
-
+class APITimeoutError(APIConnectionError, TimeoutError):  # one step took too long
     exit_code = 75
 
 
-class DeadlineExceeded(APITimeoutError):
-    """The whole call, retries and waits included, took too long."""
-
+class DeadlineExceeded(APITimeoutError):  # the whole call, retries and waits included, took too long
     retryable = False

@@ -37,6 +37,5 @@ def why_not(
     retry, asked_s, _ = case_of(error, verdict, hint)
     if not retry or asked_s <= policy.longest_wait_s:
         return ""
-    asked, longest = figure(asked_s), figure(policy.longest_wait_s)
-    limit = f"more than the {longest} s of RetryPolicy.longest_wait_s"
-    return f"not tried again: the server asks to wait {asked} s, {limit}"
+    limit = f"more than the {figure(policy.longest_wait_s)} s of RetryPolicy.longest_wait_s"
+    return f"not tried again: the server asks to wait {figure(asked_s)} s, {limit}"

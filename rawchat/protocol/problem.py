@@ -2,8 +2,7 @@
 
     {"error": {"message": "No such model", "type": "invalid_request_error", "param": null, "code": "model_not_found"}}
 
-What other servers say is put into this shape by `error_dialects`; a copy without it shows their words as they came.
-What to do about an error is known to `status`. Pure.
+What other servers say is put into this shape by `error_dialects`. What it means is known to `status`. Pure.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional, Tuple, Union
 
 from .redact import short
 
-# FastAPI echoes the whole input into its 422, images included; more than this is no message for anybody.
-_LARGEST_BODY_BYTES = 16 << 20
+_LARGEST_BODY_BYTES = 16 << 20  # FastAPI echoes the whole input into its 422, images included
 
 
 class Said(NamedTuple):
-    message: str = ""
+    message: str = ""  # as long as it came
     code: Optional[str] = None
     type: Optional[str] = None
     param: Optional[str] = None
@@ -27,22 +25,20 @@ class Said(NamedTuple):
 
 @cache  # looking for a room that is not there takes as long as reading an answer
 def _dialects() -> Tuple[Callable[..., Any], ...]:
-    """The translators: of where an error stands, of its words, of packed bytes, and of a text that holds the body."""
+    """Translators of where an error stands, of its words, of packed bytes, and of a text that holds the body."""
     try:
         from .error_dialects import first_event, in_api_place, in_api_words, unpacked
     except ImportError:  # a copy without them takes everything as it came
-        as_it_came: Callable[..., Any] = lambda given, *_: given  # noqa: E731
-        return as_it_came, as_it_came, as_it_came, as_it_came
+        return (lambda given, *_: given,) * 4
     return in_api_place, in_api_words, unpacked, first_event
 
 
 def find_error(document: Any) -> Any:
-    """The error inside a decoded JSON document: what stands under "error", or all of {"object": "error", ...}.
+    """What stands under "error" in a decoded document; of a flat one ({"object": "error", ...}) the whole; or None.
 
-    One that is null, or does not say a single word, is none: relays put both beside good answers.
+    An error without a single word is none: relays put such beside good answers.
     """
-    in_api_place, *_ = _dialects()
-    document = in_api_place(document)
+    document = _dialects()[0](document)
     if not isinstance(document, dict):
         return None
     error = document if document.get("object") == "error" else document.get("error")
@@ -59,14 +55,13 @@ def parse_body(body: Union[bytes, str]) -> Any:
     text = first_event(body.lstrip("\ufeff").strip())
     try:
         return json.loads(text) if text.startswith(("{", "[", '"', "null")) else text
-    except (ValueError, RecursionError):  # cut off, no JSON after all, or nested without end
+    except (ValueError, RecursionError):  # no JSON after all, or nested without end
         return text
 
 
 def read_error(error: Any, whole: Any = None) -> Said:
-    """What an error says; `whole` is the document around it, where some servers put a part."""
-    _, in_api_words, *_ = _dialects()
-    error = in_api_words(error, whole)
+    """`whole` is the document around the error, where some servers put a part."""
+    error = _dialects()[1](error, whole)
     said = error if isinstance(error, dict) else {"message": error}
     message, *words = map(said.get, Said._fields)
     if not isinstance(message, str):  # a shape that is not the API's is shown as it is
@@ -78,5 +73,5 @@ def read_error(error: Any, whole: Any = None) -> Said:
 
 
 def readable(body: Union[bytes, str], secrets: Iterable[str] = ()) -> str:
-    """A body of any shape as one short line for people, keys redacted; "" for one that is blank."""
+    """A body of any shape as one short line, keys redacted; "" for a blank one."""
     return short(read_error(parse_body(body)).message, secrets)

@@ -1,8 +1,8 @@
-"""Limits, and the waits that a server tells elsewhere than in Retry-After: rate-limit headers, its body, a sentence.
+"""Limits, and the waits that a server asks for: in Retry-After, rate-limit headers, its body, a sentence there.
 
     < x-ratelimit-remaining-tokens: 0      rate_limits -> RateLimits(..., remaining_tokens=0, reset_tokens_s=360.0)
-    < x-ratelimit-reset-tokens: 6m0s       waits_elsewhere -> (360.0, "x-ratelimit-reset-tokens")
-    {"error": {"message": "... Please try again in 1.187s."}}      waits_elsewhere -> (1.187, "text")
+    < x-ratelimit-reset-tokens: 6m0s       waits -> (360.0, "x-ratelimit-reset-tokens")
+    {"error": {"message": "... Please try again in 1.187s."}}      waits -> (1.187, "text")
 
 Reads no clock: `now_s` is Unix time in seconds. Whether to wait at all, and for which of these, is known to `retry`.
 """
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from .durations import SPAN, parse_date_s, parse_duration_s
-from .problem import read_error
+from .durations import SPAN, parse_date_s, parse_duration_s, parse_wait_s
+from .problem import find_error, parse_body, read_error
 from .wire import Headers, parse_number
 
 Told = Tuple[float, str]  # seconds to wait, and where that was said
@@ -79,20 +79,36 @@ def rate_limits(headers: Mapping[str, str], *, now_s: float) -> RateLimits:
     return RateLimits(**found)  # type: ignore[arg-type]  # the names are those of the fields, by the lines above
 
 
-def waits_elsewhere(
-    head: Headers, document: Any, error: Any, now_s: float, retry_after: Callable[[Headers, float], Iterable[Told]]
-) -> Iterator[Told]:
-    """The waits that an answer tells elsewhere than in its Retry-After, in the order of trust.
+def waits(head: Headers, body: Union[bytes, str], now_s: float) -> Iterator[Told]:
+    """The waits that an answer asks for, in the order of trust, those of no use included (0, a date in the past).
 
-    `document` is its decoded body, `error` the error found in it, or None. `retry_after` reads the Retry-After of
-    headers that a provider's answer had, and that stand in the body now.
+    First `retry-after-ms`, `x-ms-retry-after-ms` and `retry-after`; then Google's RetryInfo in the body, a sentence
+    there, rate-limit resets; last the headers that a provider's answer had, and that stand in the body now.
     """
+    yield from _retry_after(head, now_s)
+    document = parse_body(body)
+    error = find_error(document)
     yield from _retry_info(error)
     yield from _sentence(document if error is None else error)
     yield from _resets(head, now_s)
     inner = _passed_on_headers(error)
-    yield from retry_after(inner, now_s)
+    yield from _retry_after(inner, now_s)
     yield from _resets(inner, now_s)
+
+
+def _retry_after(head: Headers, now_s: float) -> Iterator[Told]:
+    for name, per_second in (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1)):
+        text = head.get(name, "")
+        number = parse_number(text)
+        if number is None and name == "retry-after":
+            number = parse_wait_s(text, now_s)
+        if number is not None:
+            yield number / per_second, name
+
+
+def backoff_delays(count: int, base: float = 2.0) -> List[float]:
+    """The bare schedule of waits, without cap and jitter: `backoff_delays(4)` is [1.0, 2.0, 4.0, 8.0]."""
+    return [float(base) ** exponent for exponent in range(count)]
 
 
 def _passed_on_headers(error: Any) -> Headers:

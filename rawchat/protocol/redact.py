@@ -1,6 +1,6 @@
 """Keeps secrets out of everything a person or a file gets to see.
 
-    Authorization: Bearer sk-proj-abc...     ->     Authorization: Bearer <key:3f2a91>, as its SHA-256 begins
+    Authorization: Bearer sk-proj-abc...     ->     Authorization: Bearer <key:3f2a91>, its SHA-256 in short
 
 Knows names of headers, shapes of keys, and what the caller names; does not guess at high entropy. Pure.
 """
@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Iterable, List, Tuple
 
-# HTTP's own; Azure's, Anthropic's and many a gateway's, Google's, Azure API Management's.
 SECRET_HEADERS = frozenset(
     "authorization proxy-authorization cookie set-cookie"
     " api-key x-api-key x-goog-api-key ocp-apim-subscription-key".split()
 )
-# (what stays)(what is secret). As text, which `re` compiles at first use: an import is 2 ms quicker.
+# (what stays)(what is secret). As text: `re` compiles it at first use.
 _QUERY_KEY = (
     r"(?i)([?&;](?:api[-_]?key|key|token|access_token|sig|signature|code|subscription-key)=)(?!<key:)([^&#\s\"']+)"
 )
@@ -24,15 +23,14 @@ _USERINFO = r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]
 # "Bearer authentication" is a sentence about keys, not a key.
 _ABOUT_KEYS = r"(?:auth|authentication|authorization|credentials?|headers?|schemes?|tokens?)(?![a-z0-9_~+/=\-*]|\.\S)"
 _BEARER = rf"(?i)\b((?:bearer|basic)\s+)(?!<key:|{_ABOUT_KEYS})([a-z0-9._~+/=\-*]{{6,}})"
-# `api-key: 0af3...`, `"api_key": "0af3..."`, `api_key='0af3...'`. A digit tells a key from a word.
+# `api-key: 0af3...`, `"api_key": "0af3..."`. A digit tells a key from a word.
 _NAMED_KEY = r"(?i)((?:api[-_]?|subscription-)key[\"']?\s*[:=]\s*[\"']?)(?=[a-z._~+/\-]*[0-9])([a-z0-9._~+/=\-]{8,})"
-# sk-: OpenAI and many others, its 401 quotes "sk-ab***yz"; Groq, Hugging Face, Replicate, Fireworks, xAI, NVIDIA,
-# Google at the length that keys have: "hf_transfer" is a word.
+# OpenAI's 401 quotes "sk-ab***yz". Others (Groq, Hugging Face ...) at the length of keys: "hf_transfer" is a word.
 _KEY_SHAPES = (
     r"((?<![A-Za-z0-9]))((?:sk|pk|rk)[-_][A-Za-z0-9_\-*.]{7,}|(?:gsk|hf|r8|fw)_[A-Za-z0-9*]{16,}"
     r"|(?:xai|nvapi)-[A-Za-z0-9_\-*]{16,}|AIza[A-Za-z0-9_\-]{20,})"
 )
-# What gateways (LiteLLM) take inside the body; in bytes, as that is.
+# What gateways (LiteLLM) take inside the body.
 _BODY_KEY = rb'(?i)"(?:[a-z0-9]+[-_])?(?:api[-_]?key|access[-_]token|client[-_]secret)"\s*:\s*"([^"\\]{4,})"'
 
 
@@ -40,7 +38,7 @@ def mark(secret: str) -> str:
     """`<key:3f2a91>`; of a mark, the mark itself."""
     if re.fullmatch(r"<key:[0-9a-f]{6}\**>", secret):
         return secret
-    import hashlib  # here: a millisecond of import that few calls need
+    import hashlib  # here: few calls need it
 
     return f"<key:{hashlib.sha256(secret.encode('utf-8', 'replace')).hexdigest()[:6]}>"
 
@@ -57,14 +55,13 @@ def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], st
 
 
 def short(text: str, secrets: Iterable[str] = (), longest: int = 300) -> str:
-    """One line of at most `longest` characters, with nothing that steers a terminal, keys redacted."""
+    """One line of at most `longest` characters, without keys and what steers a terminal."""
     line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())[:4000]
     line = redact_text(line, secrets)  # before the cut: half a key has no shape to be known by
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
 
 
 def redact_header(name: str, value: str, secrets: Iterable[str] = ()) -> str:
-    """The value to show. A scheme word such as `Bearer` stays."""
     if name.lower() not in SECRET_HEADERS:
         return redact_text(value, secrets)
     scheme, space, token = value.partition(" ")
@@ -77,7 +74,7 @@ def redact_headers(pairs: Iterable[Tuple[str, str]], secrets: Iterable[str] = ()
 
 
 def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") -> List[str]:
-    """The bare secrets of a request: an answer may quote them without what gave them away."""
+    """The bare secrets of a request: its answer may quote them without what gave them away."""
     from urllib.parse import unquote
 
     found = [value.decode("utf-8", "replace") for value in re.findall(_BODY_KEY, body)]
@@ -92,7 +89,7 @@ def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") 
 
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """Decoded JSON, redacted at every depth: it may nest deeper than Python recurses."""
+    """A copy of decoded JSON, which may be deeper than Python recurses."""
     known, whole = tuple(secrets), [value]
     places: List[Tuple[Any, Any]] = [(whole, 0)]
     while places:
@@ -108,19 +105,20 @@ def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
 
 
 def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
-    """Redacts the errors behind `error`, in place: they quote URLs, and a traceback shows them."""
+    """Redacts the errors behind `error`, in place: a traceback shows them."""
     known, seen = tuple(secrets), {id(None), id(error)}
     waiting: List[Any] = [error.__cause__, error.__context__]
     while waiting:
         cause = waiting.pop()
-        if id(cause) not in seen:
-            seen.add(id(cause))
-            cause.args = tuple(redact_text(said, known) if isinstance(said, str) else said for said in cause.args)
-            for name in ("strerror", "filename"):  # what an OSError shows in place of its args
-                if isinstance(getattr(cause, name, None), str):
-                    setattr(cause, name, redact_text(getattr(cause, name), known))
-            waiting += [cause.__cause__, cause.__context__]
-            waiting += [said for said in cause.args if isinstance(said, Exception)]
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        cause.args = tuple(redact_text(said, known) if isinstance(said, str) else said for said in cause.args)
+        for name in ("strerror", "filename"):  # what an OSError shows in place of its args
+            shown = getattr(cause, name, None)
+            if isinstance(shown, str):
+                setattr(cause, name, redact_text(shown, known))
+        waiting += [cause.__cause__, cause.__context__, *(said for said in cause.args if isinstance(said, Exception))]
 
 
 def is_word(key: str) -> bool:

@@ -1,21 +1,27 @@
-"""Statuses that are rarely met, and codes with which servers other than OpenAI's say more than their status does.
+"""Statuses that are rarely met, codes with which servers other than OpenAI's say more than their status does, and
+their headers for the id of a request.
 
     < HTTP/1.1 498 Capacity Exceeded                        Groq: worth another attempt, though a 4xx
     < HTTP/1.1 400 Bad Request
     < {"error": {"type": "budget_exceeded", ...}}           LiteLLM: "quota"
 
 Each is a row of a table below; the kinds are those of `status.KINDS`. A copy without this room goes by the hundred of
-such a status. Pure.
+such a status, and reads `x-request-id` alone. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
 
 from .inside import BROKE
-from .wire import Headers
 
+# Where servers put the name under which their support desk finds a request, after OpenAI's `x-request-id`; the first
+# that is there counts.
+REQUEST_ID_HEADERS = (
+    *("request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
+    *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
+)
 # status -> phrase and kind (RFC 9110 section 15, and the unregistered ones that are met)
 RARE_STATUSES: Dict[int, Tuple[str, str]] = {
     201: ("Created", "ok"),
@@ -44,18 +50,6 @@ RARE_STATUSES: Dict[int, Tuple[str, str]] = {
     529: ("Overloaded", "overloaded"),  # Anthropic
 }
 
-# Where servers put the name under which their support desk finds a request; the first that is there counts.
-_REQUEST_ID_HEADERS = (
-    *("request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
-    *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
-)
-
-
-def other_request_id(head: Headers) -> Optional[str]:
-    """The id of a request where `x-request-id` has none."""
-    found = (head.get(name, "").strip() for name in _REQUEST_ID_HEADERS)
-    return next(filter(None, found), None)
-
 
 class Override(NamedTuple):
     """Codes or types that know better than the status beside them. `status` 0 stands for any, 200 included."""
@@ -72,6 +66,11 @@ _OVERRIDES = (
     Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
     Override(429, frozenset({"3040"}), "overloaded"),  # Workers AI: no data centre with capacity left
 )
+
+
+def second_opinion(status: int, names: AbstractSet[str], error: Any, words: str) -> Tuple[str, str]:
+    """`better_kind` and `why_final` of an error that reads `words`."""
+    return better_kind(status, names, error), why_final(status, words)
 
 
 def better_kind(status: int, names: AbstractSet[str], error: Any) -> str:
