@@ -1,11 +1,9 @@
-"""Rooms of the house that a copy may leave out: what is said when one of them is asked for and is not there.
+"""Modules that a copy may leave out (the features of scripts/floors.py), and what is said where one is asked for.
 
-    with optional("parse"):
-        from .protocol.parse import form_of, parsed_value
+with optional("parse"):
+    from .protocol.parse import form_of, parsed_value
 
-    NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
-
-scripts/floors.py lists the features and their modules.
+NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
 """
 
 from __future__ import annotations
