@@ -1,8 +1,4 @@
-"""What a client is set up with: key, base_url, headers, limits. Read and checked when it is made.
-
-Settings.read(api_key=None, base_url=None, ...)                arguments first, then the environment
-settings.call("POST", "chat/completions", payload, options)    -> Call, ready to be driven by a loop
-"""
+"""What a client is set up with: read from arguments or else the environment, and checked, when it is made."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import itertools
 import os
 import sys
 import time
+from functools import lru_cache, partial
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ._version import __version__
@@ -20,10 +17,10 @@ from .protocol.redact import redact_text
 from .protocol.retry import RetryPolicy
 from .protocol.url import build_url
 
-ApiKey = Union[str, Callable[[], str], None]  # a callable is asked before each attempt: a retry has a fresh token
+ApiKey = Union[str, Callable[[], str], None]  # a callable is asked before each attempt, for a fresh token
 Timeout = Union[float, int, Tuple[Optional[float], Optional[float]], None]
 
-# What the SDK waits: 5 s to connect, 600 s for a byte. A model may think for minutes before its first token.
+# As in the SDK: 5 s to connect, 600 s for a byte, before which a model may think for minutes.
 DEFAULT_TIMEOUT: Timeout = (5, 600)
 # (variable of the environment, what stands for it)
 _FROM_ENVIRONMENT = {
@@ -32,7 +29,7 @@ _FROM_ENVIRONMENT = {
     "organization": ("OPENAI_ORG_ID", None),
     "project": ("OPENAI_PROJECT_ID", None),
 }
-# One numbering for all clients of the process: they may share a listener.
+# Of the process, for clients may share a listener.
 _call_numbers = itertools.count(1)
 
 
@@ -60,7 +57,7 @@ _NO_LIMITS = [UNSET] * 3
 
 
 class Settings:
-    """Checked settings of one client. Never changed, `replaced` makes others; never shows its key."""
+    """Those of one client, see `Client`. Never changed, and never shows its key."""
 
     key_header = "Authorization"
     key_variable = "OPENAI_API_KEY"
@@ -96,11 +93,12 @@ class Settings:
             else:
                 check_missing_key(self.base_url, self.headers, self.key_variable)
         self._api_key = api_key
-        self._remembered: Dict[Tuple[Any, ...], Any] = {}
+        # Most calls have the same URL, and the same headers but for an id.
+        self._known_url = lru_cache(16)(partial(build_url, self.base_url, query=self.query))
+        self._known_headers = lru_cache(16)(self._headers)
 
     @classmethod
     def read(cls, **given: Any) -> Settings:
-        """Settings from arguments and, where those are None, from the environment."""
         for name, (variable, default) in _FROM_ENVIRONMENT.items():
             if given.get(name) is None:
                 given[name] = from_environment(variable) or default
@@ -111,11 +109,11 @@ class Settings:
         return f"Settings(base_url={redact_text(self.base_url)!r}, model={self.model!r}, key={key})"
 
     def replaced(self, **changes: Any) -> Settings:
-        given = {name.lstrip("_"): value for name, value in vars(self).items() if name != "_remembered"}
+        given = {name.lstrip("_"): value for name, value in vars(self).items() if not name.startswith("_known")}
         return type(self)(**{**given, **changes})
 
     def secrets(self) -> Tuple[str, ...]:
-        """What must never be shown, as far as it is known without asking a callable."""
+        """What must never be shown, if no callable has to be asked for it."""
         return (self._api_key,) if isinstance(self._api_key, str) and self._api_key else ()
 
     def call(
@@ -129,25 +127,26 @@ class Settings:
         body: Optional[bytes] = None,
         content_type: str = "application/json",
     ) -> Call:
-        """One call to `path` below base_url; a `body` goes out as it is in place of a payload. Raises PayloadError."""
+        """A call to `path` below base_url; a `body` goes out as it is in place of a payload. Raises PayloadError."""
         extra_headers, extra_query, *limits = options
         timeout, deadline_s, max_retries = own = self.timeout, self.deadline, self.max_retries
         if limits != _NO_LIMITS:
             given = [mine if its is UNSET else its for mine, its in zip(own, limits)]
             timeout, deadline_s, max_retries = _check_limits(*given)
+        url = build_url(self.base_url, path, self.query, extra_query) if extra_query else self._known_url(path)
         stream = bool(payload and payload.get("stream"))
         typed = content_type if body is not None else "" if payload is None else "application/json"
         request_id = os.urandom(12).hex()
 
         def make_headers(attempt: int) -> CheckedPairs:
             key = check_api_key(self._api_key()) if callable(self._api_key) else self._api_key
-            headers = numbered(self._once(self._headers, key, stream, typed), f"{request_id}-{attempt}")
+            headers = numbered(self._known_headers(key, stream, typed), f"{request_id}-{attempt}")
             return merge_headers(headers, extra_headers) if extra_headers else headers
 
         return Call(
             number=next(_call_numbers),
             method=method,
-            url=self._url(path, extra_query) if extra_query else self._once(self._url, path),
+            url=url,
             payload=payload,
             make_headers=make_headers,
             policy=self.retry,
@@ -156,18 +155,6 @@ class Settings:
             optional_usage=optional_usage,
             body=body,
         )
-
-    def _once(self, make: Callable[..., Any], *given: Any) -> Any:
-        """What `make` gives, remembered: most calls have the same URL, and the same headers but for an id."""
-        made = self._remembered.get(given)
-        if made is None:
-            if len(self._remembered) >= 16:  # tokens that are renewed, names of files in paths
-                self._remembered.clear()
-            made = self._remembered[given] = make(*given)
-        return made
-
-    def _url(self, path: str, extra_query: Optional[Mapping[str, Any]] = None) -> str:
-        return build_url(self.base_url, path, self.query, extra_query)
 
     def _headers(self, key: Optional[str], stream: bool, content_type: str) -> CheckedPairs:
         own = {
@@ -186,7 +173,7 @@ class Settings:
 
 
 USER_AGENT = "{}/{} Python/{}.{}".format(
-    # The name of the copied folder. While a module comes out of a zip, Python 3.9 has not yet told it.
+    # The name of the copied folder, which Python 3.9 has not yet told a module that comes out of a zip.
     (__package__ or __name__.rpartition(".")[0]).rpartition(".")[2],
     __version__,
     *sys.version_info[:2],
@@ -194,26 +181,19 @@ USER_AGENT = "{}/{} Python/{}.{}".format(
 
 
 def from_environment(variable: str) -> Optional[str]:
-    """The variable's value; None if unset or blank."""
+    """None if unset or blank."""
     return os.environ.get(variable, "").strip() or None
 
 
 def _check_limits(timeout: Any, deadline: Any, max_retries: Any) -> Tuple[Tuple[Any, Any], Optional[float], int]:
-    """((connect, read), deadline, retries). A timeout is seconds, a pair, or None for no limit, as in requests."""
+    """((connect, read), deadline, retries)."""
     pair = timeout if isinstance(timeout, (tuple, list)) else (timeout, timeout)
-    whole = isinstance(max_retries, int) and not isinstance(max_retries, bool)
-    for name, value, fits, wanted in (
-        (
-            "timeout",
-            timeout,
-            len(pair) == 2 and all(map(_is_limit, pair)),
-            "seconds above 0, a pair (connect, read), or None",
-        ),
-        ("deadline", deadline, _is_limit(deadline), "seconds above 0 or None"),
-        ("max_retries", max_retries, whole and max_retries >= 0, "a whole number from 0"),
-    ):
-        if not fits:
-            raise PayloadError(f"{name} must be {wanted}; got {value!r}")
+    if len(pair) != 2 or not all(map(_is_limit, pair)):
+        raise PayloadError(f"timeout must be seconds above 0, a pair (connect, read), or None; got {timeout!r}")
+    if not _is_limit(deadline):
+        raise PayloadError(f"deadline must be seconds above 0 or None; got {deadline!r}")
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        raise PayloadError(f"max_retries must be a whole number from 0; got {max_retries!r}")
     return (pair[0], pair[1]), deadline, max_retries
 
 

@@ -1,9 +1,11 @@
-"""Modules that a copy may leave out (the features of scripts/floors.py), and what is said where one is asked for.
+"""What is said where a feature is asked for that a copy was made without.
 
-with optional("parse"):
-    from .protocol.parse import form_of, parsed_value
+    with optional("parse"):
+        from .protocol.parse import form_of, parsed_value
 
-NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
+    NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
+
+The features are in scripts/floors.py.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
 
 def build_messages(messages: Messages, *, path: str = "messages") -> List[Dict[str, Any]]:
-    """A text is one user message, a dict a list of one. The copies are shallow; a PayloadError names `path`."""
+    """A text is one user message, a dict a list of one. Shallow copies. A PayloadError names `path`."""
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     if isinstance(messages, Mapping):
         return [dict(messages)]
-    # bytes would iterate as numbers, and the error would speak of those.
+    # bytes would iterate as numbers.
     if isinstance(messages, (bytes, bytearray)) or not isinstance(messages, Iterable):
         raise _not_messages(path, "a text, a dict or a list of dicts", messages)
     copies = []
@@ -53,7 +53,7 @@ def build_payload(
     """
     rest = {name: value for name, value in (parameters or {}).items() if value is not None}
     for name in ("model", "messages", "stream"):
-        if name in rest:  # a second `stream` would have the body ask for one thing and the reader expect another
+        if name in rest:
             why = f"{name} is an argument of its own and cannot be among the parameters too"
             raise PayloadError(f"{why}; to override it in the body, use extra_body", path=name)
     # What routes a request stands first, as in the SDK: a proxy need not wait for the long part.
@@ -74,7 +74,7 @@ def build_payload(
     return payload
 
 
-# json.dumps would build an encoder each time. NaN and Infinity are Python's own words (RFC 8259 section 6 has none).
+# json.dumps would build one each time. RFC 8259 section 6 has no NaN.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 

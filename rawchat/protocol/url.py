@@ -15,7 +15,7 @@ from typing import Any, Mapping, Optional, Tuple
 from .errors import PayloadError
 from .optional import optional
 
-# What RFC 3986 lets stand nowhere in a URL. A backslash is a slash to browsers and none to Python: one text, two hosts.
+# In no URL of RFC 3986. A backslash is a slash to browsers and none to Python: one text, two hosts.
 _NOT_IN_URLS = frozenset(' <>"{}|\\^`')
 # Endpoints that were pasted as the base. Azure AI Foundry's base ends in ".services.ai.azure.com/models".
 _ENDPOINT = r"/+chat/completions$|(/v[0-9]+[a-z0-9]*)/(?:completions|responses?|embeddings|models)$"
@@ -41,7 +41,7 @@ def build_url(
 @lru_cache(maxsize=64)  # a client asks for the same few again and again
 def split_base(base_url: str) -> Tuple[str, str]:
     """(scheme, host and path without a slash at its end; query). Raises PayloadError."""
-    from urllib.parse import quote, urlsplit  # at first use: it takes longer to load than most of ours
+    from urllib.parse import quote, urlsplit  # at first use: it is slow to load
 
     text = base_url.strip() if isinstance(base_url, str) else ""
     try:

@@ -4,8 +4,7 @@
     < HTTP/1.1 200 OK                             ResponseHead
     < data: {"choices":[{"index":0,"delta":...    a piece of the body, as bytes
 
-A call tells its story in WireEvents, each with a monotonic time, the number of the call within the process, and of
-the attempt, from 1. What a listener raises reaches the caller. Pure.
+A call is told in WireEvents, with monotonic times. What a listener raises reaches the caller. Pure.
 
     Sending -> Received -> Failed -> Waiting -> Sending -> Received -> Chunked -> Chunked -> ... -> Done
 """
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tup
 from .redact import redact_headers, redact_text
 
 HeaderPairs = Tuple[Tuple[str, str], ...]
-TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"  # what may name a header, RFC 9110 section 5.6.2
+TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"  # names a header, RFC 9110 section 5.6.2
 
 
 class Headers(Mapping[str, str]):
@@ -74,7 +73,7 @@ class ResponseHead(NamedTuple):
     reason: str
     headers: Headers
     http_version: str = "1.1"
-    reused: Optional[bool] = None  # whether the connection was open before; None: unknown
+    reused: Optional[bool] = None  # whether the connection was open before
 
 
 class Sending(NamedTuple):
@@ -117,7 +116,7 @@ class Failed(NamedTuple):
     call: int
     attempt: int
     error: Exception
-    final: bool  # the caller gets to see it; otherwise a Waiting follows
+    final: bool  # else a Waiting follows
 
 
 class Done(NamedTuple):
@@ -125,8 +124,8 @@ class Done(NamedTuple):
     call: int
     attempt: int
     reply: Any  # what the caller gets
-    cost_usd: Optional[float]  # None where the price is unknown
-    whole: bool = True  # False: the caller left the stream, and the reply holds what had arrived
+    cost_usd: Optional[float]  # None: unknown
+    whole: bool = True  # False: the caller left the stream before its end
 
 
 WireEvent = Union[Sending, Received, Chunked, Waiting, Failed, Done]
