@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
 from .protocol.call import Call
-from .protocol.feature_errors import UnknownPriceWarning
+from .protocol.errors import UnknownPriceWarning
+from .protocol.kept import is_kept
 from .protocol.reply import Reply
-from .protocol.wire import is_kept
 
 if TYPE_CHECKING:
     from .protocol.tracker import CostTracker, Reservation

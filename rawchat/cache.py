@@ -25,10 +25,10 @@ from urllib.parse import parse_qsl, urlsplit
 from .client import Client
 from .protocol.answer import StreamReader, read_answer
 from .protocol.embedding import Embeddings, check_inputs
-from .protocol.errors import APIError
-from .protocol.feature_errors import BudgetExceeded
+from .protocol.errors import APIError, BudgetExceeded
+from .protocol.kept import KEPT_HEADER
 from .protocol.redact import redact_text, secrets_of
-from .protocol.wire import KEPT_HEADER, Request, ResponseHead
+from .protocol.wire import Request, ResponseHead
 from .sender import open_transport
 from .settings import Options
 from .store import Folder, Memory

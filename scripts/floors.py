@@ -46,6 +46,7 @@ FLOORS = (
             "protocol/redact.py",
             "protocol/shapes.py",
             "protocol/wire.py",
+            "protocol/kept.py",
             "protocol/sse.py",
             "protocol/cures.py",
             "protocol/wording.py",

@@ -9,6 +9,7 @@ from .test_call import CHAT, make_call
 
 bill_module = module("bill")
 errors = module("protocol.errors")
+kept = module("protocol.kept")
 wire = module("protocol.wire")
 
 MODEL = {**CHAT, "model": "gpt-4o-mini", "max_tokens": 500}
@@ -41,7 +42,7 @@ def test_what_was_reserved_is_free_again_whatever_came():
 
 def test_an_answer_that_a_cache_had_kept_costs_nothing():
     answer, tracker = reply(), rawchat.CostTracker()
-    answer.headers = wire.Headers([wire.KEPT_HEADER])
+    answer.headers = wire.Headers([kept.KEPT_HEADER])
     bill_module.Bill(tracker, make_call(MODEL)).close(answer)
 
     assert (answer.cost, tracker.call_count) == (0.0, 0)

@@ -10,6 +10,20 @@ PayloadError = module("protocol.errors").PayloadError
 
 SECRET = "sk-proj-0123456789abcdef"
 
+
+def rows(**given):
+    """Arguments of build_headers, with the rows that a client adds of its own in front of the caller's."""
+    names = {
+        "user_agent": "User-Agent",
+        "request_id": "X-Client-Request-Id",
+        "retry_count": "X-Retry-Count",
+        "organization": "OpenAI-Organization",
+        "project": "OpenAI-Project",
+    }
+    own = {row: given.pop(name, None) or None for name, row in names.items()}
+    return {**given, "extra": (own, *given.get("extra", ()))}
+
+
 HEADERS = [
     (
         "a whole reply",
@@ -79,7 +93,7 @@ HEADERS = [
 @pytest.mark.parametrize("arguments, expected", [row[1:] for row in HEADERS], ids=[row[0] for row in HEADERS])
 def test_the_headers_are_exactly_these(arguments, expected):
     """Arguments -> header lines, in order."""
-    built = headers.build_headers(**arguments)
+    built = headers.build_headers(**rows(**arguments))
     assert isinstance(built, tuple)
     assert "|".join(f"{name}: {value}" for name, value in built) == expected
 
@@ -133,7 +147,7 @@ def test_a_header_that_cannot_be_sent_is_refused_by_name_only(layer, path, text)
 def test_our_own_headers_are_checked_too():
     """An organization from the environment may hold anything."""
     with pytest.raises(PayloadError, match="header OpenAI-Organization holds a line break"):
-        headers.build_headers(api_key=None, organization="org\nX-Evil: 1")
+        headers.build_headers(**rows(api_key=None, organization="org\nX-Evil: 1"))
 
 
 # ---- headers that are remembered
@@ -160,7 +174,7 @@ def test_headers_that_were_checked_pass_the_door_as_they_are():
 def test_the_id_of_a_request_comes_where_it_was_left_open(extra, expected):
     """Unless the caller has said something else."""
     layers = ({"Accept": "x", "Accept-Encoding": None, "X-B": "b"}, extra)
-    built = headers.build_headers(api_key=None, content_type="", request_id=headers.TO_COME, extra=layers)
+    built = headers.build_headers(**rows(api_key=None, content_type="", request_id=headers.TO_COME, extra=layers))
     numbered = headers.numbered(built, "ab-1")
     assert isinstance(numbered, headers.CheckedPairs)
     assert "|".join(f"{name}: {value}" for name, value in numbered) == expected

@@ -42,7 +42,7 @@ def test_a_blank_variable_counts_as_unset(monkeypatch, variable):
         base_url=None if variable == "OPENAI_BASE_URL" else "http://localhost:1/v1",
     )
 
-    assert made.base_url in (settings.DEFAULT_BASE_URL, "http://localhost:1/v1")
+    assert made.base_url in ("https://api.openai.com/v1", "http://localhost:1/v1")
     assert "openai-organization" not in rawchat.Headers(
         made.settings.call("GET", "models", None, settings.Options()).next_request().headers
     )

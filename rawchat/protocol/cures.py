@@ -7,6 +7,7 @@ One row of `_CURES` for each. Finds no flaw itself, and looks only at names of t
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Mapping
 
@@ -35,6 +36,15 @@ _CURES = {
 }
 
 
+def quoted(text: str) -> str:
+    """In double quotes and pure ASCII: half a character inside a message could not be printed either."""
+    return json.dumps(text)
+
+
+def cut_short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def cure_for(value: Any) -> str:
     """A semicolon and what to do about a value of this type, or "" where nothing is known."""
     if isinstance(value, type):
@@ -49,6 +59,7 @@ def cure_for(value: Any) -> str:
 
 
 def surrogate_in(text: str) -> str:
+    """What is wrong with a text that UTF-8 cannot write, to follow its name."""
     found = re.search("[\ud800-\udfff]", text)
     if found is None:
         return ""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from .cures import cure_for, surrogate_in
+from .cures import cure_for, cut_short, quoted, surrogate_in
 from .errors import PayloadError
-from .wording import cut_short, kind_of, quoted
+from .wording import kind_of
 
 _LOOP = "contains itself, and JSON cannot say that"
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable
 
+from .cures import cut_short, quoted
 from .errors import PayloadError
 from .redact import redact_text
 from .wire import TOKEN
-from .wording import cut_short, kind_of, quoted
+from .wording import kind_of
 
 # What a key looks like when more than the key was copied.
 _KEY_MISTAKES = (

@@ -1,11 +1,11 @@
-"""Rooms of the house that a copy may leave out: what is said when one of them is asked for and is not there.
+"""What is said where a feature is asked for that a copy was made without.
 
     with optional("parse"):
         from .protocol.parse import form_of, parsed_value
 
     NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
 
-scripts/floors.py lists the features and their modules.
+The features are in scripts/floors.py.
 """
 
 from __future__ import annotations

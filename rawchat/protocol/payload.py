@@ -1,11 +1,9 @@
 """Turns messages and parameters into the bytes of a request's body.
 
-    build_payload("Hello", model="gpt-4o-mini", parameters={"temperature": 0})
-    encode_payload(...)      {"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}],"temperature":0}
+    build_payload("Hello", model="m", parameters={"seed": 0})
+    encode_payload(...)      {"model":"m","messages":[{"role":"user","content":"Hello"}],"seed":0}
 
-Refuses what cannot be sent, with the path to it (`messages[2].content[0]`). An unknown parameter or role passes
-untouched, so what the API gains tomorrow works today. Never changes what the caller gave. Pure.
-API page: "Create chat completion".
+What is unknown passes untouched, and nothing of the caller's is changed. Pure. API page: "Create chat completion".
 """
 
 from __future__ import annotations
@@ -15,35 +13,30 @@ from collections.abc import Iterable, Mapping  # typing's own take four times as
 from typing import Any, Dict, List, Optional, Union
 
 from .errors import PayloadError
-from .wording import cure_for, kind_of
+from .wording import cure_for, wrong_type
 
 Messages = Union[str, Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
 
 def build_messages(messages: Messages, *, path: str = "messages") -> List[Dict[str, Any]]:
-    """A text is one user message, a dict a list of one; any iterable of mappings will do. The copies are shallow.
-
-    `path` is what a PayloadError calls the argument.
-    """
+    """A text is one user message, a dict a list of one. Shallow copies. A PayloadError names `path`."""
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     if isinstance(messages, Mapping):
         return [dict(messages)]
-    # bytes would iterate as numbers, and the error would speak of those.
+    # bytes would iterate as numbers.
     if isinstance(messages, (bytes, bytearray)) or not isinstance(messages, Iterable):
         raise _not_messages(path, "a text, a dict or a list of dicts", messages)
-    return [_copy_message(message, path, index) for index, message in enumerate(messages)]
-
-
-def _copy_message(message: Any, path: str, index: int) -> Dict[str, Any]:
-    if not isinstance(message, Mapping):
-        raise _not_messages(f"{path}[{index}]", "a dict", message)
-    return dict(message)
+    copies = []
+    for message in messages:
+        if not isinstance(message, Mapping):
+            raise _not_messages(f"{path}[{len(copies)}]", "a dict", message)
+        copies.append(dict(message))
+    return copies
 
 
 def _not_messages(path: str, wanted: str, value: Any) -> PayloadError:
-    sample = '{"role": "user", "content": "..."}'
-    return PayloadError(f"{path} must be {wanted} such as {sample}, got {kind_of(value)}{cure_for(value)}", path=path)
+    return wrong_type(path, wanted + ' such as {"role": "user", "content": "..."}', value, cure_for(value))
 
 
 def build_payload(
@@ -54,21 +47,21 @@ def build_payload(
     parameters: Optional[Mapping[str, Any]] = None,
     extra_body: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Any]:
-    """The body as a dict. Raises PayloadError.
+    """The body as a dict. A parameter that is None is left out, a None inside a value stays.
 
-    The routing fields stand first, as in the SDK, so that a proxy can choose a server before the long part arrives.
-    A parameter that is None is left out, a false `stream` too; a None inside a value (`"content": None`) stays.
-    `extra_body` may override anything, one level deep; a None in there is sent as null.
+    `extra_body` may override anything, one level deep; a None in there is sent as null. Raises PayloadError.
     """
     rest = {name: value for name, value in (parameters or {}).items() if value is not None}
     for name in ("model", "messages", "stream"):
-        # A second `stream` would have the body ask for one thing and the reader expect another.
         if name in rest:
             why = f"{name} is an argument of its own and cannot be among the parameters too"
             raise PayloadError(f"{why}; to override it in the body, use extra_body", path=name)
-    payload: Dict[str, Any] = {} if model is None else {"model": model}
-    if model is not None and not isinstance(model, str):
-        raise PayloadError(f'model must be a text such as "gpt-4o-mini", got {kind_of(model)}', path="model")
+    # What routes a request stands first, as in the SDK: a proxy need not wait for the long part.
+    payload: Dict[str, Any] = {}
+    if model is not None:
+        if not isinstance(model, str):
+            raise wrong_type("model", 'a text such as "gpt-4o-mini"', model)
+        payload["model"] = model
     if stream:
         payload["stream"] = True
     if "stream_options" in rest:
@@ -76,30 +69,22 @@ def build_payload(
     payload["messages"] = build_messages(messages)
     payload.update(rest)
     if extra_body is not None and not isinstance(extra_body, Mapping):
-        raise PayloadError(f"extra_body must be a dict of fields, got {kind_of(extra_body)}", path="extra_body")
+        raise wrong_type("extra_body", "a dict of fields", extra_body)
     payload.update(extra_body or {})
     return payload
 
 
-# json.dumps would build an encoder each time, a quarter of the cost of a short payload. NaN and Infinity are Python's
-# own words (RFC 8259 section 6 has none), and servers answer 400 to them.
+# json.dumps would build one each time. RFC 8259 section 6 has no NaN.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
-    """Compact JSON in UTF-8, as the SDK sends it. Keys that are numbers become texts: `{1734: -100}`, `{"1734":-100}`.
-
-    Raises PayloadError with the path to the first value that JSON cannot hold.
-    """
+    """Compact JSON in UTF-8. Raises PayloadError for what JSON cannot hold."""
     try:
         return _encode(payload if isinstance(payload, dict) else dict(payload)).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:  # half a character is a UnicodeEncodeError, a ValueError
-        raise _refusal(payload, error) from error
-
-
-def _refusal(payload: Mapping[str, Any], error: Exception) -> PayloadError:
-    try:
-        from .flaws import refusal_of
-    except ImportError:  # a copy without it does not say where
-        return PayloadError(f"the payload cannot be written as JSON: {error}")
-    return refusal_of(payload, error)
+        try:
+            from .flaws import refusal_of
+        except ImportError:  # a copy without cures does not say where
+            raise PayloadError(f"the payload cannot be written as JSON: {error}") from error
+        raise refusal_of(payload, error) from error

@@ -7,11 +7,12 @@ A query in the base URL needs nothing of this. Pure. Queries are RFC 3986 sectio
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Dict, Iterator, Mapping, Optional
 
 from .errors import PayloadError
-from .wording import cure_for, kind_of, quoted, surrogate_in
+from .wording import cure_for, kind_of
 
 _SAFE = "!$'()*,;:@/?~"  # sub-delims of RFC 3986 section 3.4, less what separates pairs or reads as a space
 
@@ -47,11 +48,20 @@ def _pairs(text: str, value: Any, name: Any) -> Iterator[str]:
 def _quote(value: Any, name: Any) -> str:
     from urllib.parse import quote
 
-    subject = f"the query parameter {quoted(str(name))}"
+    subject = f"the query parameter {json.dumps(str(name))}"
     if not isinstance(value, (str, int, float)):
         raise PayloadError(f"{subject} must be a text or a number, got {kind_of(value)}{cure_for(value)}", path="query")
     text = str(value).lower() if isinstance(value, bool) else str(value)
     try:
         return quote(text, safe=_SAFE)
     except UnicodeEncodeError as error:
-        raise PayloadError(f"{subject} {surrogate_in(text)}", path="query") from error
+        raise PayloadError(f"{subject} {half_character_in(text)}", path="query") from error
+
+
+def half_character_in(text: str) -> str:
+    """What is wrong with a text that UTF-8 cannot write, to follow its name."""
+    try:
+        from .cures import surrogate_in
+    except ImportError:
+        return "holds half a character, which UTF-8 cannot write"
+    return surrogate_in(text)

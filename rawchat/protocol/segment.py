@@ -7,8 +7,10 @@ RFC 3986 section 3.3. Pure.
 
 from __future__ import annotations
 
+import json
+
 from .errors import PayloadError
-from .wording import quoted, surrogate_in
+from .query import half_character_in
 
 _SAFE = "!$&'()*+,;=:@~"
 
@@ -24,4 +26,4 @@ def quote_segment(segment: str) -> str:
     try:
         return quote(segment, safe=_SAFE)
     except UnicodeEncodeError as error:
-        raise PayloadError(f"the name {quoted(segment)} {surrogate_in(segment)}") from error
+        raise PayloadError(f"the name {json.dumps(segment)} {half_character_in(segment)}") from error

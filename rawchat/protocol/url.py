@@ -1,10 +1,9 @@
 """Builds the URL of a request from a base_url that people copied from somewhere.
 
-    build_url("https://api.openai.com/v1")                       https://api.openai.com/v1/chat/completions
     build_url("http://localhost:8000/v1/chat/completions/")      http://localhost:8000/v1/chat/completions
     build_url("https://host/v1?tenant=7", "models")              https://host/v1/models?tenant=7
 
-Adds no /v1 of its own, and looks nothing up. Pure. URLs are RFC 3986.
+Adds no /v1 of its own. Pure. URLs are RFC 3986.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from typing import Any, Mapping, Optional, Tuple
 from .errors import PayloadError
 from .optional import optional
 
-# What RFC 3986 lets stand nowhere in a URL. A backslash is a slash to browsers and none to Python: one text, two hosts.
+# In no URL of RFC 3986. A backslash is a slash to browsers and none to Python: one text, two hosts.
 _NOT_IN_URLS = frozenset(' <>"{}|\\^`')
-# Endpoints, cut off where they were pasted as the base. The short ones only behind a version: the base of Azure AI
-# Foundry ends in ".services.ai.azure.com/models".
+# Endpoints that were pasted as the base. Azure AI Foundry's base ends in ".services.ai.azure.com/models".
 _ENDPOINT = r"/+chat/completions$|(/v[0-9]+[a-z0-9]*)/(?:completions|responses?|embeddings|models)$"
 _PATH_SAFE = "/%!$&'()*+,;=:@~"
 
@@ -30,10 +28,7 @@ def build_url(
     query: Optional[Mapping[str, Any]] = None,
     extra_query: Optional[Mapping[str, Any]] = None,
 ) -> str:
-    """The URL of one endpoint: base, then path (taken as given), then the base's own query, `query` and `extra_query`.
-
-    See `query.py` for the queries. Raises PayloadError, and NotInThisCopy for a query where that room is absent.
-    """
+    """Base, `path` as it is, then the base's own query, `query` and `extra_query` (`query.py`). Raises PayloadError."""
     root, pairs = split_base(base_url)
     if query or extra_query:
         with optional("query"):
@@ -45,8 +40,8 @@ def build_url(
 
 @lru_cache(maxsize=64)  # a client asks for the same few again and again
 def split_base(base_url: str) -> Tuple[str, str]:
-    """(scheme, host and path without a slash at its end; query) of a base URL that may be used; else PayloadError."""
-    from urllib.parse import quote, urlsplit  # at first use: it takes longer to load than most of ours
+    """(scheme, host and path without a slash at its end; query). Raises PayloadError."""
+    from urllib.parse import quote, urlsplit  # at first use: it is slow to load
 
     text = base_url.strip() if isinstance(base_url, str) else ""
     try:
@@ -58,9 +53,8 @@ def split_base(base_url: str) -> Tuple[str, str]:
     if not usable or "@" in parts.netloc or "#" in text or not text.isprintable() or _NOT_IN_URLS.intersection(text):
         raise _refusal(base_url)
     path = re.sub(_ENDPOINT, r"\1", parts.path.rstrip("/"))
-    root = f"{parts.scheme}://{parts.netloc}{quote(path, safe=_PATH_SAFE)}"
     pairs = "&".join(filter(None, parts.query.split("&")))
-    return root, quote(pairs, safe=_PATH_SAFE + "?[]")
+    return f"{parts.scheme}://{parts.netloc}{quote(path, safe=_PATH_SAFE)}", quote(pairs, safe=_PATH_SAFE + "?[]")
 
 
 def _refusal(base_url: Any) -> PayloadError:

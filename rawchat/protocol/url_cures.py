@@ -13,9 +13,10 @@ import re
 from typing import Any, Container, Optional
 from urllib.parse import urlsplit
 
+from .cures import quoted
 from .errors import PayloadError
 from .redact import redact_text
-from .wording import kind_of, quoted
+from .wording import kind_of
 
 
 def refusal(base_url: Any, not_in_urls: Container[str]) -> PayloadError:

@@ -4,14 +4,9 @@
     < HTTP/1.1 200 OK                             ResponseHead
     < data: {"choices":[{"index":0,"delta":...    a piece of the body, as bytes
 
-A call tells its story in six WireEvents, each with a monotonic time, the number of the call within the process, and
-of the attempt within the call, from 1:
+A call is told in WireEvents, with monotonic times. What a listener raises reaches the caller. Pure.
 
-    Sending -> Received -> Chunked -> Chunked -> ... -> Done         it went well
-    Sending -> Received -> Failed -> Waiting -> Sending -> ...       an attempt failed, another follows
-    Sending -> Failed                                                no answer, and no attempt left
-
-A listener is any callable that takes one WireEvent; what it raises reaches the caller. Pure: the times are arguments.
+    Sending -> Received -> Failed -> Waiting -> Sending -> Received -> Chunked -> Chunked -> ... -> Done
 """
 
 from __future__ import annotations
@@ -20,28 +15,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping  # typing's own take four times as long in isinstance
 from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
-HeaderPairs = Tuple[Tuple[str, str], ...]
-TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"  # what may name a header, RFC 9110 section 5.6.2
+from .redact import redact_headers, redact_text
 
-# How a cache on this side marks an answer: nothing was sent, nothing is to be paid. X-Cache is set by others, too.
-KEPT_HEADER = ("X-Client-Cache", "hit")
+HeaderPairs = Tuple[Tuple[str, str], ...]
+TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"  # names a header, RFC 9110 section 5.6.2
 
 
 class Headers(Mapping[str, str]):
-    """Pairs in the order and case in which they crossed the wire, read in any case (RFC 9110 section 5.1)."""
+    """Read in any case, and repeated ones as one, joined by a comma (RFC 9110 section 5). `pairs`: as they came."""
 
     def __init__(self, pairs: Union[Iterable[Tuple[str, str]], Mapping[str, str]] = ()) -> None:
         self.pairs: HeaderPairs = tuple(pairs.items() if isinstance(pairs, Mapping) else pairs)
         self._values: Dict[str, str] = {}
         for name, value in self.pairs:
             lower = name.lower()
-            # RFC 9110 section 5.3: repeated fields read as one, joined by a comma.
             self._values[lower] = f"{self._values[lower]}, {value}" if lower in self._values else value
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
 
-    if not TYPE_CHECKING:  # typed as Mapping's own, which is slow: it raises and catches for each absent name
+    if not TYPE_CHECKING:  # typed as Mapping's own, which raises and catches for each absent name
 
         def get(self, name, default=None):
             return self._values.get(name.lower(), default)
@@ -53,8 +46,6 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        from .redact import redact_headers
-
         return f"Headers({redact_headers(self.pairs)!r})"
 
 
@@ -64,13 +55,8 @@ def parse_number(text: str) -> Optional[float]:
     return float(found[0]) if found else None
 
 
-def is_kept(headers: Optional[Mapping[str, str]]) -> bool:
-    """Whether an answer with these headers cost nothing."""
-    return headers is not None and headers.get(KEPT_HEADER[0]) == KEPT_HEADER[1]
-
-
 class Request(NamedTuple):
-    """A request, complete: nothing is added on its way but Host and framing."""
+    """Complete: nothing is added on its way but Host and framing."""
 
     method: str
     url: str
@@ -78,8 +64,6 @@ class Request(NamedTuple):
     body: bytes = b""
 
     def __repr__(self) -> str:
-        from .redact import redact_headers, redact_text
-
         shown = f"{self.method} {redact_text(self.url)}, headers={redact_headers(self.headers)!r}"
         return f"Request({shown}, body={len(self.body)} bytes)"
 
@@ -89,7 +73,7 @@ class ResponseHead(NamedTuple):
     reason: str
     headers: Headers
     http_version: str = "1.1"
-    reused: Optional[bool] = None  # whether the connection was open before; None: unknown
+    reused: Optional[bool] = None  # whether the connection was open before
 
 
 class Sending(NamedTuple):
@@ -108,7 +92,7 @@ class Received(NamedTuple):
 
 
 class Chunked(NamedTuple):
-    """A piece of the body, as one read gave it, after content decoding (gzip); of a whole reply, all."""
+    """What one read gave of the body, decoded (gzip); of a whole reply, all."""
 
     at_s: float
     call: int
@@ -132,7 +116,7 @@ class Failed(NamedTuple):
     call: int
     attempt: int
     error: Exception
-    final: bool  # the caller gets to see it; otherwise a Waiting follows
+    final: bool  # else a Waiting follows
 
 
 class Done(NamedTuple):
@@ -140,8 +124,8 @@ class Done(NamedTuple):
     call: int
     attempt: int
     reply: Any  # what the caller gets
-    cost_usd: Optional[float]  # None where the price is unknown
-    whole: bool = True  # False: the caller left the stream, and the reply holds what had arrived
+    cost_usd: Optional[float]  # None: unknown
+    whole: bool = True  # False: the caller left the stream before its end
 
 
 WireEvent = Union[Sending, Received, Chunked, Waiting, Failed, Done]

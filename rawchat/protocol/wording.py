@@ -1,23 +1,14 @@
-"""Words for errors about what cannot be sent: the name of a type, a text in quotes, a cure.
-
-    messages must be a text, a dict or a list of dicts, got int
-
-The cures are in `cures.py`, which a small copy does without. Pure.
-"""
+"""Words for errors about what cannot be sent: `model must be a text, got int`. Cures are in `cures.py`. Pure."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-
-def quoted(text: str) -> str:
-    """In double quotes and pure ASCII: half a character inside a message could not be printed either."""
-    return json.dumps(text)
+from .errors import PayloadError
 
 
-def cut_short(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
+def wrong_type(path: str, wanted: str, value: Any, cure: str = "") -> PayloadError:
+    return PayloadError(f"{path} must be {wanted}, got {kind_of(value)}{cure}", path=path)
 
 
 def kind_of(value: Any) -> str:
@@ -35,12 +26,3 @@ def cure_for(value: Any) -> str:
     except ImportError:
         return ""
     return known_cure(value)
-
-
-def surrogate_in(text: str) -> str:
-    """What is wrong with a text that UTF-8 cannot write, to follow its name."""
-    try:
-        from .cures import surrogate_in as known_cure
-    except ImportError:
-        return "holds half a character, which UTF-8 cannot write"
-    return known_cure(text)

@@ -81,7 +81,11 @@ class Plan:
         self.embedding_model = embedding_model
         self.is_practice = False
         self.notes: List[str] = []
-        self._names = {"organization": organization, "project": project, "user_agent": user_agent}
+        self._names = {
+            "User-Agent": user_agent or None,
+            "OpenAI-Organization": organization or None,
+            "OpenAI-Project": project or None,
+        }
         self._instead: Dict[str, Optional[str]] = {}
 
     def chat(self, content: Any, most: int, **rest: Any) -> Ask:
@@ -102,8 +106,7 @@ class Plan:
             api_key=ask.key or self.api_key,
             content_type="" if ask.body is None else "application/json",
             # As SDKs send it, for streams too: what they get is what is to be seen.
-            extra=({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"},),
-            **self._names,  # type: ignore[arg-type]  # all three are text or None
+            extra=(self._names, {"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}),
         )
         return Request("GET" if ask.body is None else "POST", build_url(self.base_url, ask.path), headers, body)
 
