@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
 from .protocol.call import Call
-from .protocol.errors import UnknownPriceWarning
+from .protocol.feature_errors import UnknownPriceWarning
 from .protocol.kept import is_kept
 from .protocol.reply import Reply
 

@@ -25,7 +25,8 @@ from urllib.parse import parse_qsl, urlsplit
 from .client import Client
 from .protocol.answer import StreamReader, read_answer
 from .protocol.embedding import Embeddings, check_inputs
-from .protocol.errors import APIError, BudgetExceeded
+from .protocol.errors import APIError
+from .protocol.feature_errors import BudgetExceeded
 from .protocol.kept import KEPT_HEADER
 from .protocol.redact import redact_text, secrets_of
 from .protocol.wire import Request, ResponseHead

@@ -53,6 +53,9 @@ class Options(NamedTuple):
     max_retries: Any = UNSET
 
 
+_NO_LIMITS = [UNSET] * 3
+
+
 class Settings:
     """Those of one client, see `Client`. Never changed, and never shows its key."""
 
