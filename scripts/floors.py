@@ -53,6 +53,7 @@ FLOORS = (
             "protocol/flaws.py",
             "protocol/payload.py",
             "protocol/url_cures.py",
+            "protocol/url_forms.py",
             "protocol/header_cures.py",
             "protocol/query.py",
             "protocol/url.py",
@@ -316,8 +317,14 @@ OPTIONAL = (
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
         "cures",
-        "PayloadErrors say where in a payload the flaw is, and what to do",
-        ("protocol/cures.py", "protocol/flaws.py", "protocol/url_cures.py", "protocol/header_cures.py"),
+        "PayloadErrors say where in a payload the flaw is, and what to do; base URLs in any form",
+        (
+            "protocol/cures.py",
+            "protocol/flaws.py",
+            "protocol/url_cures.py",
+            "protocol/url_forms.py",
+            "protocol/header_cures.py",
+        ),
     ),
     Feature(
         "rate_limits",

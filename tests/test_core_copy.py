@@ -193,6 +193,16 @@ e = error_of(lambda: c.chat("Hi", extra_body={"api_key": "0a1b2c3d4e5f6a7b"}))
 tell(str(e).count("<key:"), any(key in str(e) + repr(vars(e)) for key in ("0a1b2c3d4e5f6a7b", "zyxwvutsrq")))""", [2, False]),
     ("a base_url that is none", """
 tell(str(error_of(lambda: chat.Client("sk-test-0123456789", "https://user:secret@h/v1"))))""", ["base_url must begin with http:// or https:// and a host, without user, fragment, blanks or other odd characters"]),
+    ("a base_url that is plain, or the endpoint itself", """
+def sent_to(base_url):
+    c = chat.Client("sk-test-0123456789", base_url, transport=MemoryTransport([DOCUMENT]))
+    c.chat("Hi")
+    return c.transport.requests[0].url
+tell(*map(sent_to, ("http://[::1]:8000/v1/ ", "http://my_host", "https://h/a%2Fb@c/v1/chat/completions/?a[]=b?")))""", ["http://[::1]:8000/v1/chat/completions", "http://my_host/chat/completions", "https://h/a%2Fb@c/v1/chat/completions?a[]=b?"]),
+    ("a base_url that would have to be quoted, and others that are none: refused, and not shown", """
+odd = ("http://h/" + chr(233), "http://b" + chr(252) + "cher/v1", "http://h:0", "http://h/a b", "http://h" + chr(92) + "@x", "h/v1", "http://h#a", "http://h:123456", "HTTP://h", "http://h/v1" + chr(0x2028) + "x")
+told = [error_of(lambda: chat.Client("sk-test-0123456789", url)) for url in odd]
+tell({(type(e).__name__, e.path, str(e).partition(" without")[0]) for e in told} == {("PayloadError", "base_url", "base_url must begin with http:// or https:// and a host,")}, len(told))""", [True, 10]),
     ("a query in base_url", """
 c = chat.Client("sk-test-0123456789", "https://api.example/v1?&api-version=7&", transport=MemoryTransport([DOCUMENT]))
 c.chat("Hi")

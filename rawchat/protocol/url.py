@@ -1,4 +1,4 @@
-"""Builds the URL of a request from a base_url that people copied from somewhere.
+"""Builds the URL of a request from the base_url that a client was given.
 
     build_url("http://localhost:8000/v1/chat/completions/")      http://localhost:8000/v1/chat/completions
     build_url("https://host/v1?tenant=7", "models")              https://host/v1/models?tenant=7
@@ -15,11 +15,10 @@ from typing import Any, Mapping, Optional, Tuple
 from .errors import PayloadError
 from .optional import optional
 
-# In no URL of RFC 3986. A backslash is a slash to browsers and none to Python: one text, two hosts.
-_NOT_IN_URLS = frozenset(' <>"{}|\\^`')
-# Endpoints that were pasted as the base. Azure AI Foundry's base ends in ".services.ai.azure.com/models".
-_ENDPOINT = r"/+chat/completions$|(/v[0-9]+[a-z0-9]*)/(?:completions|responses?|embeddings|models)$"
-_PATH_SAFE = "/%!$&'()*+,;=:@~"
+# Without a user, which would become Basic authentication in place of the key, and without a backslash, which is a
+# slash to browsers and none to Python: one text, two hosts.
+_SIGN = r"[\w.%!$&'()*+,;=:@~/-]"
+_PLAIN = rf"(https?://(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::[1-9]\d{{0,4}})?)(/{_SIGN}*)?(?:\?((?:{_SIGN}|[?\[\]])*))?"
 
 
 def build_url(
@@ -41,26 +40,17 @@ def build_url(
 @lru_cache(maxsize=64)  # a client asks for the same few again and again
 def split_base(base_url: str) -> Tuple[str, str]:
     """(scheme, host and path without a slash at its end; query). Raises PayloadError."""
-    from urllib.parse import quote, urlsplit  # at first use: it is slow to load
-
-    text = base_url.strip() if isinstance(base_url, str) else ""
     try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # "Invalid IPv6 URL", "Port out of range 0-65535"
-        usable = False
-    # A user would become Basic authentication, which replaces the key in most HTTP libraries.
-    if not usable or "@" in parts.netloc or "#" in text or not text.isprintable() or _NOT_IN_URLS.intersection(text):
-        raise _refusal(base_url)
-    path = re.sub(_ENDPOINT, r"\1", parts.path.rstrip("/"))
-    pairs = "&".join(filter(None, parts.query.split("&")))
-    return f"{parts.scheme}://{parts.netloc}{quote(path, safe=_PATH_SAFE)}", quote(pairs, safe=_PATH_SAFE + "?[]")
+        from .url_forms import split_any_base
+    except ImportError:  # a copy without cures
+        return _split_plain_base(base_url)
+    return split_any_base(base_url)
 
 
-def _refusal(base_url: Any) -> PayloadError:
-    try:
-        from .url_cures import refusal
-    except ImportError:  # a copy without cures; nothing is shown of the URL, in which there may be a password
+def _split_plain_base(base_url: Any) -> Tuple[str, str]:
+    found = re.fullmatch(_PLAIN, base_url.strip(), re.ASCII) if isinstance(base_url, str) else None
+    if not found:  # nothing is shown of it: there may be a password in it
         rule = "must begin with http:// or https:// and a host, without user, fragment, blanks or other odd characters"
-        return PayloadError(f"base_url {rule}", path="base_url")
-    return refusal(base_url, _NOT_IN_URLS)
+        raise PayloadError(f"base_url {rule}", path="base_url")
+    path = re.sub("/+chat/completions$", "", (found[2] or "").rstrip("/"))
+    return found[1] + path, "&".join(filter(None, (found[3] or "").split("&")))

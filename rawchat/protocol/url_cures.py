@@ -4,7 +4,7 @@
     https://{name}.example/v1      has "{" in it, which no URL has; fill in the placeholder
     http://h.example/v1#top        has a fragment, which is never sent; leave out what begins with '#'
 
-Is asked only about what `url.py` has refused; refuses nothing itself. Pure.
+Is asked only about what `url_forms.py` has refused; refuses nothing itself. Pure.
 """
 
 from __future__ import annotations
