@@ -15,7 +15,7 @@ def test_a_rare_status_has_words_and_a_kind(number):
     assert number not in status.STATUSES
     assert phrase and not phrase.isdigit()
     assert status.row_of(number).phrase == phrase
-    assert status.kind_words(number) == status.KINDS[kind].words
+    assert status.row_of(number).kind == kind and status.KINDS[kind].words
 
 
 BETTER = [

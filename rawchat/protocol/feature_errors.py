@@ -29,7 +29,7 @@
 
     UnknownPriceWarning (UserWarning)   the sum that follows leaves this call out
 
-Plain values only, as those of `errors`.
+Plain values only, as those of `errors`, so that they pickle and cross threads.
 """
 
 from __future__ import annotations

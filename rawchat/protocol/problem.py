@@ -23,21 +23,18 @@ class Said(NamedTuple):
     param: Optional[str] = None
 
 
-@cache  # looking for a room that is not there takes as long as reading an answer
+@cache  # looking for an absent room takes as long as reading an answer
 def _dialects() -> Tuple[Callable[..., Any], ...]:
-    """Translators of where an error stands, of its words, of packed bytes, and of a text that holds the body."""
+    """Translators of an error's place, its words, packed bytes, and a text that holds the body."""
     try:
         from .error_dialects import first_event, in_api_place, in_api_words, unpacked
-    except ImportError:  # a copy without them takes everything as it came
+    except ImportError:  # all as it came
         return (lambda given, *_: given,) * 4
     return in_api_place, in_api_words, unpacked, first_event
 
 
 def find_error(document: Any) -> Any:
-    """What stands under "error" in a decoded document; of a flat one ({"object": "error", ...}) the whole; or None.
-
-    An error without a single word is none: relays put such beside good answers.
-    """
+    """What stands under "error" in a document; of a flat one the whole; or None, also where it says no word."""
     document = _dialects()[0](document)
     if not isinstance(document, dict):
         return None
@@ -46,7 +43,7 @@ def find_error(document: Any) -> Any:
 
 
 def parse_body(body: Union[bytes, str]) -> Any:
-    """The decoded JSON of a body, else its text. Never raises."""
+    """The JSON of a body, else its text. Never raises."""
     *_, unpacked, first_event = _dialects()
     if isinstance(body, bytes):
         data: bytes = unpacked(body, _LARGEST_BODY_BYTES)
@@ -60,7 +57,7 @@ def parse_body(body: Union[bytes, str]) -> Any:
 
 
 def read_error(error: Any, whole: Any = None) -> Said:
-    """`whole` is the document around the error, where some servers put a part."""
+    """`whole` is the document around the error."""
     error = _dialects()[1](error, whole)
     said = error if isinstance(error, dict) else {"message": error}
     message, *words = map(said.get, Said._fields)

@@ -20,7 +20,7 @@ _QUERY_KEY = (
 )
 # Up to the last "@" before the path: a password may hold one.
 _USERINFO = r"(?i)(\b[a-z][a-z0-9+.\-]{0,20}://)(?!<key:[0-9a-f]{6}>@)([^/?#\s:]*:[^/?#\s]*)(?=@)"
-# "Bearer authentication" is a sentence about keys, not a key.
+# "Bearer authentication" is no key.
 _ABOUT_KEYS = r"(?:auth|authentication|authorization|credentials?|headers?|schemes?|tokens?)(?![a-z0-9_~+/=\-*]|\.\S)"
 _BEARER = rf"(?i)\b((?:bearer|basic)\s+)(?!<key:|{_ABOUT_KEYS})([a-z0-9._~+/=\-*]{{6,}})"
 # `api-key: 0af3...`, `"api_key": "0af3..."`. A digit tells a key from a word.
@@ -44,7 +44,7 @@ def mark(secret: str) -> str:
 
 
 def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], str] = mark) -> str:
-    """`text` without the named secrets and what has a key's shape; `hide` makes what is shown instead."""
+    """Without the named secrets and what has a key's shape; `hide` makes what is shown instead."""
     for secret in sorted(secrets, key=len, reverse=True):  # the longer first: one may be part of another
         if len(secret) >= 4 and secret in text:  # "x" would blot out ordinary words
             text = text.replace(secret, hide(secret))
@@ -57,7 +57,7 @@ def redact_text(text: str, secrets: Iterable[str] = (), hide: Callable[[str], st
 def short(text: str, secrets: Iterable[str] = (), longest: int = 300) -> str:
     """One line of at most `longest` characters, without keys and what steers a terminal."""
     line = " ".join("".join(mark if mark.isprintable() else " " for mark in text[:20000]).split())[:4000]
-    line = redact_text(line, secrets)  # before the cut: half a key has no shape to be known by
+    line = redact_text(line, secrets)  # before the cut: half a key has no shape
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
 
 
@@ -74,7 +74,7 @@ def redact_headers(pairs: Iterable[Tuple[str, str]], secrets: Iterable[str] = ()
 
 
 def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") -> List[str]:
-    """The bare secrets of a request: its answer may quote them without what gave them away."""
+    """The bare secrets of a request, which its answer may quote."""
     from urllib.parse import unquote
 
     found = [value.decode("utf-8", "replace") for value in re.findall(_BODY_KEY, body)]
@@ -89,7 +89,7 @@ def secrets_of(url: str, headers: Iterable[Tuple[str, str]], body: bytes = b"") 
 
 
 def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """A copy of decoded JSON, which may be deeper than Python recurses."""
+    """A copy of JSON, which may be deeper than Python recurses."""
     known, whole = tuple(secrets), [value]
     places: List[Tuple[Any, Any]] = [(whole, 0)]
     while places:
@@ -98,7 +98,7 @@ def redact_value(value: Any, secrets: Iterable[str] = ()) -> Any:
         if isinstance(inner, str):
             around[place] = redact_text(inner, known)
         elif isinstance(inner, (dict, list)):
-            copy: Any = dict(inner) if isinstance(inner, dict) else list(inner)
+            copy: Any = dict(inner) if isinstance(inner, dict) else [*inner]
             around[place] = copy
             places += [(copy, key) for key in (copy if isinstance(copy, dict) else range(len(copy)))]
     return whole[0]
@@ -122,5 +122,5 @@ def redact_causes(error: BaseException, secrets: Iterable[str] = ()) -> None:
 
 
 def is_word(key: str) -> bool:
-    """Whether a "key" is but a word ("ollama"): hiding it would blot out ordinary text."""
+    """Whether a "key" is but a word ("ollama"), which stands in ordinary texts."""
     return len(key) < 16 and re.fullmatch(r"[A-Za-z]+(?:[-_][A-Za-z]+)*", key) is not None

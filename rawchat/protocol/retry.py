@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import APIError
-from .status import Verdict, classify, error_from, kind_words
+from .status import KINDS, Verdict, classify, error_from, row_of
 from .wire import Headers, parse_number
 
 
 class RetryPolicy(NamedTuple):
     """The schedule, in seconds, of waits no server asked for: min(initial * 2**n, cap) * (1 - jitter * dice).
 
-    The figures are openai-python's. A server that asks for more than `longest_wait_s` is not waited for.
+    As in openai-python. A server that asks for more than `longest_wait_s` is not waited for.
     """
 
     initial_s: float = 0.5
@@ -53,10 +53,9 @@ def next_wait(
     hint: Optional[RetryHint] = None,
     dice: float,
 ) -> Optional[Wait]:
-    """The wait before the next attempt, or None: do not retry.
+    """The wait before the next attempt, or None: do not retry. The server's own wait is taken without jitter.
 
-    The error, or the verdict and hint it was made of, tell what failed; without them, no answer came. The server's own
-    wait is taken without jitter.
+    The error, or the verdict and hint it was made of, tell what failed; without them, no answer came.
     """
     retry, asked_s, label = case_of(error, verdict, hint)
     if not retry or retries_taken >= max_retries or asked_s > policy.longest_wait_s:
@@ -69,13 +68,14 @@ def next_wait(
 def case_of(
     error: Optional[APIError], verdict: Optional[Verdict], hint: Optional[RetryHint]
 ) -> Tuple[bool, float, str]:
-    """Whether to retry, the seconds the server asks for (0.0 where it does not), and a label for people."""
+    """Whether to retry, the seconds the server asks for (0.0: none), and a label for people."""
     asked_s = hint.seconds if hint else 0.0
     retry, label = (verdict.retry, verdict.why) if verdict else (True, "no answer")
     if error is not None:
         retry, asked_s, label = error.retryable, error.retry_after_s or asked_s, error.message.partition(": ")[0]
-        if (error.status or 0) >= 300:
-            label = f"{error.status} {kind_words(error.status or 0)}"
+        status = error.status or 0
+        if status >= 300:
+            label = f"{status} {KINDS[row_of(status).kind].words}"
     return retry, asked_s if asked_s > 0 else 0.0, label  # nan compares as not greater
 
 
@@ -95,7 +95,7 @@ def status_error(
     url: str = "",
     secrets: Iterable[str] = (),
 ) -> APIError:
-    """The error for an answer that is not a success. `unix_s` is the time now."""
+    """The error for an answer that is no success. `unix_s` is the time now."""
     verdict = classify(status, headers, body, url=url, secrets=secrets)
     hint = parse_retry_after(headers, body, now_s=unix_s)
     return error_from(verdict, headers=headers, attempts=attempts, retry_after_s=hint.seconds if hint else None)
@@ -104,10 +104,9 @@ def status_error(
 def parse_retry_after(
     headers: Mapping[str, str], body: Union[bytes, str] = b"", *, now_s: float
 ) -> Optional[RetryHint]:
-    """The wait that the server asks for, from the first place that holds a usable one (> 0); else None.
+    """The first usable wait (> 0) that the server asks for, or None. `now_s` is Unix time.
 
-    `retry-after-ms`, then `retry-after` (RFC 9110 section 10.2.3); where it is there, all that `rate_limits` knows.
-    `now_s` is Unix time.
+    `retry-after-ms`, then `retry-after` (RFC 9110 section 10.2.3); with the feature rate_limits, all that it knows.
     """
     head = Headers(headers)
     try:
@@ -126,7 +125,7 @@ def _plain_waits(head: Headers, now_s: float) -> Iterator[RetryHint]:
     text = head.get("retry-after", "")
     seconds = parse_number(text)
     if seconds is None:
-        from calendar import timegm  # HTTP's dates are in GMT (RFC 9110 section 5.6.7)
+        from calendar import timegm  # dates are in GMT (RFC 9110 section 5.6.7)
         from email.utils import parsedate
 
         try:

@@ -16,10 +16,9 @@ from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
 
 from .inside import BROKE
 
-# Where servers put the name under which their support desk finds a request, after OpenAI's `x-request-id`; the first
-# that is there counts.
+# Where servers put the name under which their support desk finds a request; the first that is there counts.
 REQUEST_ID_HEADERS = (
-    *("request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
+    *("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid", "x-amz-request-id"),
     *("x-litellm-call-id", "mistral-correlation-id", "nvcf-reqid", "x-correlation-id", "cf-ray"),
 )
 # status -> phrase and kind (RFC 9110 section 15, and the unregistered ones that are met)
