@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence  # typing's own take four times as long in isinstance
+from functools import lru_cache
 from typing import Any, Optional, Tuple, Union
 
 from .errors import PayloadError
@@ -60,7 +61,7 @@ def build_headers(
         "Content-Type": content_type,
         "Accept": "text/event-stream" if stream else "application/json",
         # A stream asks for no compression: gzip arrives in the gulps of the compressor.
-        "Accept-Encoding": "identity" if stream else "gzip, deflate",
+        "Accept-Encoding": "identity" if stream else _codings(),
         "User-Agent": user_agent,
         "X-Client-Request-Id": request_id,
         "X-Retry-Count": retry_count,
@@ -68,6 +69,16 @@ def build_headers(
         "OpenAI-Project": project,
     }
     return merge_headers(CheckedPairs(), {name: value for name, value in own.items() if value}, *extra)
+
+
+@lru_cache(maxsize=1)
+def _codings() -> str:
+    """What can be undone here."""
+    try:
+        from .coding import OFFERED
+    except ImportError:  # a copy without gzip
+        return "identity"
+    return OFFERED
 
 
 def numbered(headers: CheckedPairs, request_id: str) -> CheckedPairs:

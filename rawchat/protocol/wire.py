@@ -92,6 +92,10 @@ class ResponseHead(NamedTuple):
     reused: Optional[bool] = None  # whether the connection was open before; None: unknown
 
 
+class DecodeError(Exception):
+    """A body is not in the Content-Encoding that its head names."""
+
+
 class Sending(NamedTuple):
     at_s: float
     call: int
