@@ -58,6 +58,7 @@ FLOORS = (
             "protocol/query.py",
             "protocol/url.py",
             "protocol/segment.py",
+            "protocol/coding.py",
             "protocol/headers.py",
             "protocol/error_dialects.py",
             "protocol/problem.py",
@@ -100,8 +101,8 @@ FLOORS = (
         "how it travels; the only rooms that open a connection",
         (
             "transport/base.py",
+            "transport/advice.py",
             "transport/failures.py",
-            "transport/coding.py",
             "transport/http1.py",
             "transport/reading.py",
             "transport/stand_in.py",
@@ -312,8 +313,9 @@ OPTIONAL = (
     Feature(
         "hints",
         "errors say their cure and why there was no further attempt, a reply's repr what is in it",
-        ("protocol/hints.py", "protocol/last_word.py", "protocol/reply_words.py"),
+        ("protocol/hints.py", "protocol/last_word.py", "protocol/reply_words.py", "transport/advice.py"),
     ),
+    Feature("gzip", "compressed bodies; without it, none is asked for", ("protocol/coding.py",)),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
     Feature(
         "cures",

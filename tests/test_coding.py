@@ -7,7 +7,7 @@ import pytest
 
 from . import module
 
-coding = module("transport.coding")
+coding = module("protocol.coding")
 
 TEXT = "data: zw\u00f6lf\n\n".encode() * 40
 

@@ -288,6 +288,25 @@ es = [error_of(lambda: client(reply(status=400, headers={n: "r1"})).chat("Hi")) 
 tell([e.request_id for e in es], es[1].headers["cf-ray"])""", [["r1", None], "r1"]),
     ("a name of the face that was left out", """
 tell(str(error_of(lambda: chat.ChatSession)))""", ["this copy was made without session; make it again with `scripts/vendor --with session`"]),
+    ("bodies without gzip: none is asked for", """
+c = client(DOCUMENT)
+c.chat("Hi")
+tell(chat.Headers(c.transport.requests[0].headers)["Accept-Encoding"])""", ["identity"]),
+    ("a compressed answer, which nobody asked for", f"""
+from {NAME}.transport.http1 import HTTP_FAILURES, ResponseReader
+HEAD = b"HTTP/1.1 200 OK\\nContent-Encoding: %b\\nContent-Length: 2\\n\\nhi"
+plain = ResponseReader("POST")
+plain.receive(HEAD % b"identity")
+try:
+    ResponseReader("POST").receive(HEAD % b"gzip")
+except HTTP_FAILURES as error:
+    tell(plain.pieces[0].decode(), type(error).__name__, str(error))""", ["hi", "DecodeError", "it is compressed (gzip), though identity was asked for"]),
+    ("a server that is not there, without advice", """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as gone:
+    port = gone.getsockname()[1]
+c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0)
+tell(str(error_of(c.models)).replace(str(port), "PORT"))""", ["cannot connect to 127.0.0.1:PORT: connection refused"]),
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence  # typing's own take four times as long in isinstance
+from functools import lru_cache
 from typing import Any, Optional, Tuple, Union
 
 from .errors import PayloadError
@@ -52,9 +53,19 @@ def build_headers(
         "Content-Type": content_type,
         "Accept": "text/event-stream" if stream else "application/json",
         # A stream asks for no compression: gzip arrives in the gulps of the compressor.
-        "Accept-Encoding": "identity" if stream else "gzip, deflate",
+        "Accept-Encoding": "identity" if stream else _codings(),
     }
     return merge_headers(CheckedPairs(), {name: value or None for name, value in own.items()}, *extra)
+
+
+@lru_cache(maxsize=1)
+def _codings() -> str:
+    """What can be undone here."""
+    try:
+        from .coding import OFFERED
+    except ImportError:  # a copy without gzip
+        return "identity"
+    return OFFERED
 
 
 def numbered(headers: CheckedPairs, request_id: str) -> CheckedPairs:

@@ -76,6 +76,10 @@ class ResponseHead(NamedTuple):
     reused: Optional[bool] = None  # whether the connection was open before
 
 
+class DecodeError(Exception):
+    """A body is not in the Content-Encoding that its head names."""
+
+
 class Sending(NamedTuple):
     at_s: float
     call: int

@@ -1,7 +1,6 @@
 """The door to the network: what a transport must offer, and nothing else.
 
     response = transport.send(Request("POST", url, headers, body), connect_timeout_s=5, read_timeout_s=600)
-    response.head.status, response.head.headers
     while piece := response.read_some(): ...      # bytes as they come, gzip undone, never held back
     response.drain(0.25)                          # after [DONE]: so that the connection can be used again
 
@@ -26,7 +25,7 @@ class Response:
     head: ResponseHead
 
     def read_some(self) -> bytes:
-        """The next bytes as soon as there are any; b"" at the end of the body. Raises what `send` raises."""
+        """The next bytes as soon as there are any; b"" at the end of the body."""
         raise NotImplementedError
 
     def read(self) -> bytes:
@@ -34,11 +33,10 @@ class Response:
         return b"".join(iter(self.read_some, b""))
 
     def set_read_timeout(self, seconds: Optional[float]) -> None:
-        """How long the next reads may wait in silence."""
         raise NotImplementedError
 
     def drain(self, limit_s: float) -> bool:
-        """Drop what is left, for at most `limit_s` seconds. Never raises. True: the connection can be used again."""
+        """Drop what is left, for so long at most. Never raises. True: the connection can be used again."""
         raise NotImplementedError
 
     def cancel(self) -> None:
@@ -58,7 +56,7 @@ class Transport:
     def send(
         self, request: Request, *, connect_timeout_s: Optional[float], read_timeout_s: Optional[float]
     ) -> Response:
-        """Send `request` once and return when the head of the answer is here. None means no timeout."""
+        """Send once, and return when the head of the answer is here. None means no timeout."""
         raise NotImplementedError
 
     def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:

@@ -1,10 +1,9 @@
-"""What went wrong on the way, in plain words: whatever broke a call becomes an error of ours, with the numbers.
+"""What broke a call on its way, as an error of ours, in plain words and with the numbers.
 
-    ConnectionRefusedError   -> cannot connect to 127.0.0.1:8000: connection refused; is the server running?
-    TimeoutError             -> no answer from api.openai.com:443 within 600 s; if the model needs longer, ...
+    ConnectionRefusedError   -> cannot connect to 127.0.0.1:8000: connection refused
     BrokenBody               -> the answer of api.openai.com:443 broke off (212 bytes had come): ...
 
-Told apart by the names of their classes, so the table imports nothing. Secrets that an error quotes don't get through.
+Told apart by the names of their classes, so the tables import nothing. What to do about it stands in `advice.py`.
 """
 
 from __future__ import annotations
@@ -30,27 +29,26 @@ class ProxyError(OSError):
     """The proxy would not let us through."""
 
 
-_TIMEOUTS = {
-    "connect": "no connection to {peer} within {connect_s}; is the address right, and no firewall in between?",
-    "send": "{peer} did not take the request within {connect_s}",
-    "head": "no answer from {peer} within {read_s}; if the model needs longer, give a longer timeout, or stream",
-    "body": "no byte for {read_s} while reading the answer of {peer}{received}",
-}
-_CAUSES = {  # up to the head; the first class that fits is it
-    "ProxyError": "cannot get through {peer}: {detail}; check proxies=, HTTPS_PROXY and NO_PROXY",
-    "SSLCertVerificationError": "cannot trust {peer}: {detail}; "
-    "for a CA of your own, give its file as verify= or in REQUESTS_CA_BUNDLE",
-    "gaierror": "cannot find {peer}: {detail}; check base_url, and the network",
-    "ConnectionRefusedError": "cannot connect to {peer}: connection refused; is the server running?",
-    "SSLError": "TLS with {peer} failed: {detail}; if it speaks plain HTTP, write http:// in base_url",
+_CAUSES = {  # the first row that fits is it
+    "timeout connect": "no connection to {peer} within {connect_s}",
+    "timeout send": "{peer} did not take the request within {connect_s}",
+    "timeout head": "no answer from {peer} within {read_s}",
+    "timeout body": "no byte for {read_s} while reading the answer of {peer}{received}",
+    "ProxyError": "cannot get through {peer}: {detail}",
+    "SSLCertVerificationError": "cannot trust {peer}: {detail}",
+    "gaierror": "cannot find {peer}: {detail}",
+    "ConnectionRefusedError": "cannot connect to {peer}: connection refused",
+    "SSLError": "TLS with {peer} failed: {detail}",
     "RemoteDisconnected": "{peer} closed the connection without an answer",
-    "BadStatusLine": "{peer} does not answer in HTTP: {detail}; check port and scheme of base_url",
+    "BadStatusLine": "{peer} does not answer in HTTP: {detail}",
     "ConnectionError": "{peer} broke the connection: {detail}",
-    "OSError": "cannot connect to {peer}: {detail}; check base_url, and the network",
+    "OSError": "cannot connect to {peer}: {detail}",
+    "": "the call to {peer} failed: {detail}",
 }
 _BODY_CAUSES = {
+    "timeout body": _CAUSES["timeout body"],
     "DecodeError": "cannot decode the answer of {peer}{received}: {detail}",
-    "Exception": "the answer of {peer} broke off{received}: {detail}",
+    "": "the answer of {peer} broke off{received}: {detail}",
 }
 _VALUE = re.compile(r"(?![ \t])[\1-\t\v\f\x0e-\xff]*(?<![ \t])")  # no NUL, no line break, nothing beyond Latin-1
 
@@ -58,23 +56,31 @@ _VALUE = re.compile(r"(?![ \t])[\1-\t\v\f\x0e-\xff]*(?<![ \t])")  # no NUL, no l
 def explain(
     error: Exception, trip: Trip, *, phase: str, proxy: str = "", received_bytes: Optional[int] = None
 ) -> Exception:
-    """The error of ours for what broke a call: a connection error, a timeout, or PayloadError for a URL of no use."""
+    """A connection error, a timeout, or PayloadError for a URL of no use."""
     names = {kind.__name__ for each in (error, error.__cause__) for kind in type(each).__mro__}
+    late = bool(names & {"TimeoutError", "timeout"})  # before Python 3.10 sockets had a "timeout" of their own
+    names |= {f"timeout {phase}"} if late else set()
     peer = peer_of(trip.url)
-    words = {
-        "peer": f"the proxy {proxy} on the way to {peer}" if "ProxyError" in names else peer,
-        "connect_s": _seconds(trip.connect_timeout_s),
-        "read_s": _seconds(trip.read_timeout_s),
-        "received": "" if received_bytes is None else f" ({received_bytes} bytes had come)",
-        "detail": detail_of(error.__cause__ or error),
-    }
-    if names & {"TimeoutError", "timeout"}:  # before Python 3.10 sockets had a "timeout" of their own
-        return connection_error(_TIMEOUTS[phase].format(**words), phase, APITimeoutError)
     texts = _BODY_CAUSES if phase == "body" else _CAUSES
-    text = next((texts[name] for name in texts if name in names), "")
-    if not text and isinstance(error, ValueError):
+    cause = next((name for name in texts if name in names), "")
+    if not cause and phase != "body" and isinstance(error, ValueError):
         return PayloadError(redact_text(f"cannot send to {peer}: {error}"), path="url")
-    return connection_error((text or "the call to {peer} failed: {detail}").format(**words), phase)
+    text = texts[cause].format(
+        peer=f"the proxy {proxy} on the way to {peer}" if "ProxyError" in names else peer,
+        connect_s=_seconds(trip.connect_timeout_s),
+        read_s=_seconds(trip.read_timeout_s),
+        received="" if received_bytes is None else f" ({received_bytes} bytes had come)",
+        detail=detail_of(error.__cause__ or error),
+    )
+    return connection_error(text + _advice(cause), phase, APITimeoutError if late else APIConnectionError)
+
+
+def _advice(cause: str) -> str:
+    try:
+        from .advice import advice_for
+    except ImportError:  # a copy without hints
+        return ""
+    return advice_for(cause)
 
 
 def connection_error(text: str, phase: str, kind: Type[APIConnectionError] = APIConnectionError) -> APIConnectionError:
@@ -84,7 +90,7 @@ def connection_error(text: str, phase: str, kind: Type[APIConnectionError] = API
 
 
 def cause_to_show(error: Exception) -> Optional[Exception]:
-    """The cause to chain. Tracebacks print it, so it is none where it quotes a secret."""
+    """The cause to chain: none where it quotes a secret, which a traceback would print."""
     return error if redact_text(str(error)) == str(error) else None
 
 
@@ -119,7 +125,7 @@ def peer_of(url: str) -> str:
 
 
 def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
-    """Pairs as a dict; PayloadError if they cannot be sent. Its message shows no value: that may be the key."""
+    """Pairs as a dict; PayloadError, which shows no value, if they cannot be sent."""
     if isinstance(pairs, CheckedPairs):
         return dict(pairs)
     headers: Dict[str, str] = {}

@@ -1,12 +1,10 @@
-r"""HTTP/1.1 on bytes alone: a request as bytes, and a reader that turns the bytes of an answer into its head and body.
+r"""HTTP/1.1 on bytes alone: a request as bytes, and what turns the bytes of an answer into its head and body.
 
     HTTP/1.1 200 OK\r\n                          reader.head.status
-    Content-Type: text/event-stream\r\n          reader.head.headers
-    Transfer-Encoding: chunked\r\n
-    \r\n
+    Transfer-Encoding: chunked\r\n\r\n           reader.head.headers
     19\r\n                                       a chunk of 25 bytes ...
     data: {"choices":[...]}\n\n\r\n              ... given out as its parts come
-    0\r\n\r\n                                    reader.at_end; reader.reusable: the connection serves the next request
+    0\r\n\r\n                                    reader.at_end, reader.reusable
 
 Waits for nothing: whoever owns the socket calls `receive` and `receive_end`.
 """
@@ -18,23 +16,22 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 from urllib.parse import quote
 
-from ..protocol.wire import Headers, ResponseHead
-from .coding import DecodeError, decoder
+from ..protocol.wire import DecodeError, Headers, ResponseHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_HEAD_BYTES = 65536  # http.client's limit for one line
 MOST_LINE_BYTES = 4096  # a chunk's size with its extensions
-_HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alone, as servers made by hand do it
+_HEAD_END = re.compile(rb"\n\r?\n")  # RFC 9112, 2.2: a line may end with LF alone
 _STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: (.*))?", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;|\r*\n)")
-# RFC 9112, 6.3: several equal lengths count as one, different ones make the answer unreadable.
+# RFC 9112, 6.3: several equal lengths count as one.
 _CONTENT_LENGTH = re.compile(r"[\s,]*([0-9]+)(?:\s*,[\s,]*\1)*[\s,]*")
 _BLANKS = " \t\r\n\v\f"  # str.strip() would take Latin-1's blanks as well
 
 
-# Errors are told apart by name; the first two are named as http.client's are.
+# The first two are named as http.client's are: errors are told apart by name.
 class BadStatusLine(Exception):
     """What came is no HTTP."""
 
@@ -55,7 +52,6 @@ HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, Deco
 
 
 def encode_request(method: str, target: str, headers: Mapping[str, str], body: bytes, host: str) -> bytes:
-    """Host and Content-Length are added where `headers` has none."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     named = f"\n{fields}".lower()
     first = "" if "\nhost:" in named else f"Host: {host}\r\n"
@@ -66,26 +62,26 @@ def encode_request(method: str, target: str, headers: Mapping[str, str], body: b
 
 
 def clean_target(target: str) -> str:
-    """A path and query with everything quoted that may not stand in a request line."""
+    """A path and query, quoted where a request line wants it."""
     if target.isascii() and target.isprintable() and " " not in target:
         return target
     return quote(target, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 class ResponseReader:
-    """Reads one answer. With `decode=False` any content coding stays as it is."""
+    """Reads one answer; with `decode=False` its content coding stays as it is."""
 
     head: Optional[ResponseHead] = None  # until all of it is here
     at_end = False  # the body is whole
     reusable = False  # at the end: another request may be sent on this connection
     _begun = False
-    _rest = b""  # of a head, or of a line between chunks, that is not complete yet
+    _rest = b""  # of a head, or of a line between chunks, that is not whole yet
     _left_bytes = 0  # of a body with a Content-Length, or of a chunk
-    _next_line = "size"  # between chunks; or the "line end" after a chunk's data, or one of the "trailers"
+    _next_line = "size"  # of a chunk; or the "line end" behind its data, or one of the "trailers"
 
     def __init__(self, method: str, *, reused: bool = False, decode: bool = True) -> None:
         self.interim: List[ResponseHead] = []  # (100, 103), before the real one
-        self.pieces: List[bytes] = []  # of the body, decoded, for the owner to take out
+        self.pieces: List[bytes] = []  # of the body, decoded, to be taken out
         self._method = method
         self._reused = reused
         self._decodes = decode
@@ -96,7 +92,7 @@ class ResponseReader:
         """Raises BadStatusLine, BrokenBody or DecodeError."""
         self._begun = True
         if self.at_end:
-            self.reusable = False  # nobody asked for these: whatever they are, they answer no later request
+            self.reusable = False  # nobody asked for these
         elif data:
             self._take(data)
 
@@ -121,13 +117,12 @@ class ResponseReader:
         return dead and self._reused and not self._begun
 
     def take(self) -> bytes:
-        """What has come of the body since the last time."""
         data = b"".join(self.pieces)
         self.pieces.clear()
         return data
 
     def _take_head(self, data: bytes) -> None:
-        data = (self._rest + data).lstrip(b"\r\n")  # RFC 9112, 2.2: an empty line before the status line is skipped
+        data = (self._rest + data).lstrip(b"\r\n")  # RFC 9112, 2.2
         if not b"HTTP/".startswith(data[:5]):
             raise BadStatusLine(f"it begins with {data[:5]!r}")
         end = _HEAD_END.search(data)
@@ -146,7 +141,7 @@ class ResponseReader:
             self.receive(rest)
 
     def expect_body(self, head: ResponseHead) -> None:
-        """What comes next is the body: none, chunks, a length, or up to the end of the connection (RFC 9112, 6.3)."""
+        """The body is next: none, chunks, a length, or up to the end of the connection (RFC 9112, 6.3)."""
         self.head = head
         get = head.headers.get
         says = _tokens(get("connection", ""))
@@ -156,8 +151,8 @@ class ResponseReader:
             self._end(head.status != 101)
             return
         coding, transfer, length = get("content-encoding"), get("transfer-encoding"), get("content-length")
-        if coding and self._decodes:
-            self._give = decoder(coding, self.pieces)
+        if self._decodes and coding and _tokens(coding) != ("identity",):
+            self._give = _decoder(coding, self.pieces)
         self._take = self._give
         if transfer is not None:
             if _tokens(transfer)[-1:] == ("chunked",):
@@ -195,18 +190,18 @@ class ResponseReader:
             line = data[start:position]
             if self._next_line == "size":
                 size_bytes = _chunk_size(line)
+                if not size_bytes:
+                    self._next_line = "trailers"
+                    continue
                 stop = position + size_bytes
-                if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way, for 64 KB a read
+                if position < len(data):
                     give(data[position:stop])
-                    position = stop + 2
-                elif size_bytes:
+                position = stop
+                if data.startswith(b"\r\n", stop):  # all of it is here: the quick way
+                    position += 2
+                else:
                     self._next_line = "line end"
                     self._left_bytes = max(stop - len(data), 0)
-                    if position < len(data):
-                        give(data[position:stop])
-                    position = stop
-                else:
-                    self._next_line = "trailers"
             elif self._next_line == "line end":
                 if line.strip(b"\r\n"):
                     raise BrokenBody(f"a chunk is longer than its size says: {line.strip()[:40]!r}")
@@ -216,7 +211,6 @@ class ResponseReader:
                 return
 
     def _end(self, clean: bool) -> None:
-        """`clean`: nothing has come but the answer."""
         self.at_end = True
         self.reusable = clean and self._keeps
 
@@ -229,7 +223,7 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
     pairs: List[Tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if line[0] in " \t" and pairs:  # a value folded over several lines (obsolete: RFC 9112, 5.2)
+        if line[0] in " \t" and pairs:  # folded: RFC 9112, 5.2
             name, value = pairs.pop()
             value += " " + line.strip(_BLANKS)
         elif not colon:
@@ -239,12 +233,20 @@ def _read_head(text: str, reused: bool) -> ResponseHead:
     return ResponseHead(int(status), reason or "", Headers(pairs), version, reused)
 
 
-@lru_cache(maxsize=512)  # the chunks of a stream have a few hundred sizes, each again and again
+@lru_cache(maxsize=512)  # a stream's chunks have few sizes
 def _chunk_size(line: bytes) -> int:
     match = _CHUNK_SIZE.match(line)
     if match is None:
         raise BrokenBody(f"a chunk size that is no number: {line.strip()[:40]!r}")
     return int(match[1], 16)
+
+
+def _decoder(coding: str, pieces: List[bytes]) -> Callable[[bytes], None]:
+    try:
+        from ..protocol.coding import decoder
+    except ImportError:  # a copy without gzip
+        raise DecodeError(f"it is compressed ({coding}), though identity was asked for") from None
+    return decoder(coding, pieces)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,6 @@
 r"""One answer on its way, as the sync doors read it: what has come is handed out at once, framing and coding undone.
 
-< 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"     what one `recv` gave is one piece
+< 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"
 < ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
 """
 
@@ -56,14 +56,13 @@ class Connection:
             self._failure = error  # for the next time: what came before it is handed out first
 
     def set_timeout(self, seconds: Optional[float]) -> None:
-        if self._socket is not None:
-            # A timeout of 0 would mean "never wait", which is another mode.
+        if self._socket is not None:  # a timeout of 0 would mean "never wait", which is another mode
             self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
 
     def shut_down(self) -> None:
         """Wake whoever reads, in any thread."""
-        with suppress(OSError):  # the server has hung up already: the reader is awake
-            if self._socket is not None:
+        if self._socket is not None:
+            with suppress(OSError):  # the server has hung up already
                 # Not the socket's own `shutdown`: over TLS that would drop the session under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 

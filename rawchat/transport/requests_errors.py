@@ -15,7 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Set
 
 from ..protocol.errors import PayloadError
 from ..protocol.redact import redact_text
-from .coding import DecodeError
+from ..protocol.wire import DecodeError
 from .failures import ProxyError, Trip, cause_to_show, detail_of, explain, peer_of
 from .http1 import BadStatusLine, RemoteDisconnected
 

@@ -9,7 +9,6 @@ The rules of proxies are in `proxies.py`. Where one is named and that room is ab
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
@@ -52,13 +51,10 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """The routes of one door, whose options it takes. `tls` is there once a route needs it.
-
-    The environment is read once per host: to walk through it costs more than a call.
-    """
+    """The routes of one door, whose options it takes. The environment is read once per host."""
 
     def __init__(self, verify: Verify, cert: Certificate, proxies: Optional[Mapping[str, str]]) -> None:
-        self.tls: Any = None
+        self.tls: Any = None  # until a route needs it
         self._trust = verify, cert
         self._proxies = dict(proxies or {})
         self._known: Dict[str, Route] = {}
@@ -78,32 +74,27 @@ class Routes:
 
 def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
     """The URL of the proxy on the way, or "". Raises NotInThisCopy where one is named and the rules are not here."""
-    named = {name.lower() for name, value in os.environ.items() if value}
-    if sys.platform in ("darwin", "win32"):
-        from urllib.request import getproxies  # what the settings say; heavy, and needed on these only
-
-        named.update(f"{scheme}_proxy" for scheme in getproxies())
-    if not proxies and named.isdisjoint((f"{target.scheme}_proxy", "all_proxy")):
-        return ""
     with suppress(ImportError):
         from .proxies import proxy_for
 
         return str(proxy_for(*target, proxies))
+    named = {name.lower() for name, value in os.environ.items() if value}
     # What the environment says of all hosts is seldom meant for this machine.
-    if proxies or not (target.host in ("localhost", "::1") or target.host.startswith("127.")):
+    local = target.host in ("localhost", "::1") or target.host.startswith("127.")
+    if proxies or not (local or named.isdisjoint((f"{target.scheme}_proxy", "all_proxy"))):
         raise left_out("proxies")
     return ""
 
 
 def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
-    target = _target_of(request.url)
-    if route.proxy is not None and route.target.scheme == "http":  # RFC 9112, 3.2.2: a proxy gets the whole URL
+    target, name = _target_of(request.url), route.target.name
+    if route.proxy is not None and route.target.scheme == "http":
         with optional("proxies"):
             from .proxies import credentials_of
 
-        target = f"http://{route.target.name}{target}"
+        target = f"http://{name}{target}"  # RFC 9112, 3.2.2: a proxy gets the whole URL
         headers = {**headers, **credentials_of(route.proxy_url)}
-    return encode_request(request.method, target, headers, request.body, route.target.name)
+    return encode_request(request.method, target, headers, request.body, name)
 
 
 @lru_cache(maxsize=64)  # a client asks for the same few URLs again and again
@@ -128,7 +119,7 @@ def read_origin(url: str, *, path: str = "url") -> Origin:
 
 def tls_context(verify: Verify = None, cert: Certificate = None) -> ssl.SSLContext:
     """Whom to trust. Raises PayloadError for a file that can't be read."""
-    import ssl  # plain http, in tests and on the own machine, does without
+    import ssl  # plain http does without
 
     bundle = verify if isinstance(verify, str) else ""
     if verify is None or verify is True:

@@ -3,8 +3,7 @@ r"""The door for places where nothing can be installed: HTTP/1.1 over sockets of
     > POST /v1/chat/completions HTTP/1.1\r\n     one `sendall`: head and body in one piece
     < HTTP/1.1 200 OK\r\n ... data: {"ch...      one `recv`: whatever has come, handed out at once
 
-Keeps the rules of `base.py`. Does not retry, but for an idle connection that the server closes just as we send on it.
-Does not race IPv6 against IPv4: the addresses of a host are tried in turn, each for as long as the connect timeout.
+Keeps the rules of `base.py`. The addresses of a host are tried in turn, each for as long as the connect timeout.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .http1 import ResponseReader
 from .reading import READ_BYTES, Connection, ConnectionResponse
 from .route import Certificate, Origin, Route, Routes, Verify, request_bytes
 
-# The send buffer of a new connection, or an idle one, is empty: this much it takes at once, on every system.
+# What the empty send buffer of a new or idle connection takes at once, on every system.
 _NO_WAIT_BYTES = 8192
 
 
@@ -33,9 +32,7 @@ class StdlibTransport(Transport):
     verify      True, False, or the path of a CA file or folder; None: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else True
     cert        client certificate: a path, or (certificate, key)
     proxies     as requests takes them, {"https": "http://proxy:3128"}; what is absent comes from the environment
-    pool_size   idle connections kept per host; more may be open at once, but the surplus is not kept
-
-    The environment is read once per door and target host; SSL_CERT_FILE and SSL_CERT_DIR by OpenSSL itself.
+    pool_size   idle connections kept per host; more may be open at once
     """
 
     name = "stdlib"
@@ -57,7 +54,7 @@ class StdlibTransport(Transport):
     def send(
         self, request: Request, *, connect_timeout_s: Optional[float], read_timeout_s: Optional[float]
     ) -> Response:
-        """Send `request`; again, over a new connection, if an idle one turns out to be closed (RFC 9112, 9.3.1)."""
+        """Again, over a new connection, if an idle one turns out to be closed (RFC 9112, 9.3.1)."""
         headers = check_headers(request.headers)
         check_timeouts(connect_timeout_s, read_timeout_s)
         trip = Trip(request.url, connect_timeout_s, read_timeout_s)
@@ -68,7 +65,7 @@ class StdlibTransport(Transport):
             try:
                 return self._exchange(connection, request.method, data, trip)
             except _Stale:
-                pass  # not in a `return` here: the traceback of what follows would begin with it
+                pass  # leave the handler first: the next traceback would begin with it
         return self._exchange(_Connection(route, self), request.method, data, trip)
 
     def close(self) -> None:
@@ -77,7 +74,7 @@ class StdlibTransport(Transport):
         self._drop_idle()
 
     def __del__(self) -> None:
-        if hasattr(self, "_idle"):  # of a client that nobody closed: its sockets go without a warning
+        if hasattr(self, "_idle"):  # no ResourceWarning for a client that nobody closed
             self._drop_idle()
 
     def _drop_idle(self) -> None:
@@ -88,7 +85,7 @@ class StdlibTransport(Transport):
     def _idle_connection(self, route: Route) -> Optional[_Connection]:
         """The one used last, as it is the least likely to have been closed."""
         if self._process != os.getpid():
-            # The child of a fork: parent and child would write into one TCP stream. This closes the child's ends only.
+            # The child of a fork, which would write into the parent's streams. This closes the child's ends only.
             self._process = os.getpid()
             self._drop_idle()
         idle = self._idle.get(route)
@@ -123,7 +120,7 @@ class StdlibTransport(Transport):
             while reader.head is None:
                 connection.receive()
             return ConnectionResponse(connection, trip, reader.head)
-        except BaseException as error:  # Ctrl-C, too: whatever happens, no connection stays open
+        except BaseException as error:  # Ctrl-C, too
             connection.close()
             if not isinstance(error, connection.failures):
                 raise
@@ -143,7 +140,7 @@ class _Connection(Connection):
         super().__init__(None, ResponseReader("GET"))
         self.route = route
         self.stream: Any = None
-        self.has_come: Callable[[], Any] = bool  # whether there is something to read: bytes, or the end
+        self.has_come: Callable[[], Any] = bool  # bytes to read, or the end
         self._door = door
         self._answered = False
         self._timeout_s: Optional[float] = None
@@ -180,7 +177,7 @@ class _Connection(Connection):
         try:
             self.stream.sendall(data)
         except ConnectionError:
-            # A server may answer (413, 401) and hang up before it has read all of a request: that answer counts.
+            # A server may answer (413) and hang up before it has read a whole request: that answer counts.
             self.receive()
 
     def set_timeout(self, seconds: Optional[float]) -> None:
@@ -202,7 +199,7 @@ class _Connection(Connection):
 
 
 def _watch(held: Any) -> Callable[[], Any]:
-    """What tells whether a socket has something to read; it neither waits nor reads."""
+    """What tells at once whether a socket has something to read."""
     if not hasattr(select, "poll"):  # Windows, whose `select` takes any socket
         return lambda: select.select([held], [], [], 0)[0]
     poll = select.poll()

@@ -1,4 +1,4 @@
-"""Undoes the compression of a body: gzip and deflate (RFC 9110, 8.4.1), as its pieces come.
+"""Undoes the compression of a body: gzip and deflate (RFC 9110, 8.4.1), as its pieces come. Pure.
 
 < Content-Encoding: gzip            give = decoder("gzip", pieces); give(data): what it allows is in `pieces`
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Callable, List
 
+from .wire import DecodeError
+
+OFFERED = "gzip, deflate"
 # zlib's window sizes: 16 more means gzip's frame, less than 0 none at all.
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _BARE_DEFLATE_BITS = -15
-
-
-class DecodeError(Exception):
-    """The body is not in the Content-Encoding that its head names."""
 
 
 def decoder(content_encoding: str, pieces: List[bytes]) -> Callable[[bytes], None]:
