@@ -47,10 +47,7 @@ def build_payload(
     parameters: Optional[Mapping[str, Any]] = None,
     extra_body: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Any]:
-    """The body as a dict. A parameter that is None is left out, a None inside a value stays.
-
-    `extra_body` may override anything, one level deep; a None in there is sent as null. Raises PayloadError.
-    """
+    """The body, without parameters that are None. `extra_body` wins, one level deep, and None is null there."""
     rest = {name: value for name, value in (parameters or {}).items() if value is not None}
     for name in ("model", "messages", "stream"):
         if name in rest:

@@ -1,4 +1,4 @@
-"""What crosses the wire, as values.
+"""What crosses the wire.
 
     > POST /v1/chat/completions HTTP/1.1          Request
     < HTTP/1.1 200 OK                             ResponseHead
