@@ -77,9 +77,8 @@ class Settings:
         headers: Optional[Mapping[str, Optional[str]]] = None,
         query: Optional[Mapping[str, Any]] = None,
     ) -> None:
-        self.base_url, self.model = base_url.strip(), model
+        self.base_url, self.model, self.organization, self.project = base_url.strip(), model, organization, project
         build_url(self.base_url)  # refuses a wrong one now, not at the first call
-        self.organization, self.project = organization, project
         self.timeout, self.deadline, self.max_retries = _check_limits(timeout, deadline, max_retries)
         self.retry = RetryPolicy() if retry is None else retry
         self.headers, self.query = dict(headers or {}), dict(query or {})

@@ -203,6 +203,9 @@ tell(*map(sent_to, ("http://[::1]:8000/v1/ ", "http://my_host", "https://h/a%2Fb
 odd = ("http://h/" + chr(233), "http://b" + chr(252) + "cher/v1", "http://h:0", "http://h/a b", "http://h" + chr(92) + "@x", "h/v1", "http://h#a", "http://h:123456", "HTTP://h", "http://h/v1" + chr(0x2028) + "x")
 told = [error_of(lambda: chat.Client("sk-test-0123456789", url)) for url in odd]
 tell({(type(e).__name__, e.path, str(e).partition(" without")[0]) for e in told} == {("PayloadError", "base_url", "base_url must begin with http:// or https:// and a host,")}, len(told))""", [True, 10]),
+    ("a port that is none: refused at the first call", """
+e = error_of(lambda: chat.Client("sk-test-0123456789", "http://127.0.0.1:99999/v1", max_retries=0).chat("Hi"))
+tell(type(e).__name__, "range" in str(e))""", ["PayloadError", True]),
     ("a query in base_url", """
 c = chat.Client("sk-test-0123456789", "https://api.example/v1?&api-version=7&", transport=MemoryTransport([DOCUMENT]))
 c.chat("Hi")

@@ -10,8 +10,7 @@ What cannot cross the wire is refused by name, its value never shown. Pure. Head
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence  # typing's own take four times as long in isinstance
-from functools import lru_cache
+from collections.abc import Mapping, Sequence  # typing's own are slow in isinstance
 from typing import Any, Optional, Tuple, Union
 
 from .errors import PayloadError
@@ -99,7 +98,7 @@ def _fits(name: Any, text: Any) -> bool:
 
 
 def check_api_key(key: str) -> str:
-    """The key without the whitespace around it (a file's last newline). Raises PayloadError, which shows no part."""
+    """The key without whitespace around it. Raises PayloadError, which shows no part of it."""
     text = key.strip() if isinstance(key, str) else ""
     if not text or re.search(_ODD, text) or re.match(_MORE_THAN_KEY, text):
         raise _refusal("", key, is_key=True)

@@ -1,12 +1,4 @@
-"""What is said where a feature is asked for that a copy was made without.
-
-    with optional("parse"):
-        from .protocol.parse import form_of, parsed_value
-
-    NotInThisCopy: this copy was made without parse; make it again with `scripts/vendor --with parse`
-
-The features are in scripts/floors.py.
-"""
+"""What is said where a feature (of scripts/floors.py) is asked for that a copy was made without."""
 
 from __future__ import annotations
 
@@ -18,11 +10,11 @@ from .errors import NotInThisCopy
 
 @contextmanager
 def optional(feature: str) -> Iterator[None]:
-    """Around an import of a feature's modules, inside a function."""
+    """`with optional("parse"):` stands around an import of that feature's modules, inside a function."""
     try:
         yield
     except ImportError as error:
-        # In a single file outside of any package, a relative import fails without naming what it was looking for.
+        # In a single file outside of any package, a relative import fails without a name.
         if error.name and not error.name.startswith(f"{__name__.partition('.')[0]}."):
             raise  # another's package, that the feature needs
         raise left_out(feature) from error

@@ -9,7 +9,7 @@ What is unknown passes untouched, and nothing of the caller's is changed. Pure. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping  # typing's own take four times as long in isinstance
+from collections.abc import Iterable, Mapping  # typing's own are slow in isinstance
 from typing import Any, Dict, List, Optional, Union
 
 from .errors import PayloadError
@@ -47,16 +47,13 @@ def build_payload(
     parameters: Optional[Mapping[str, Any]] = None,
     extra_body: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Any]:
-    """The body as a dict. A parameter that is None is left out, a None inside a value stays.
-
-    `extra_body` may override anything, one level deep; a None in there is sent as null. Raises PayloadError.
-    """
+    """The body, without parameters that are None. `extra_body` wins, one level deep, and None is null there."""
     rest = {name: value for name, value in (parameters or {}).items() if value is not None}
     for name in ("model", "messages", "stream"):
         if name in rest:
             why = f"{name} is an argument of its own and cannot be among the parameters too"
             raise PayloadError(f"{why}; to override it in the body, use extra_body", path=name)
-    # What routes a request stands first, as in the SDK: a proxy need not wait for the long part.
+    # What a proxy routes by stands first, as in the SDK.
     payload: Dict[str, Any] = {}
     if model is not None:
         if not isinstance(model, str):
@@ -82,7 +79,7 @@ def encode_payload(payload: Mapping[str, Any]) -> bytes:
     """Compact JSON in UTF-8. Raises PayloadError for what JSON cannot hold."""
     try:
         return _encode(payload if isinstance(payload, dict) else dict(payload)).encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:  # half a character is a UnicodeEncodeError, a ValueError
+    except (TypeError, ValueError, RecursionError) as error:  # half a character is a ValueError, too
         try:
             from .flaws import refusal_of
         except ImportError:  # a copy without cures does not say where

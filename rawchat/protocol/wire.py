@@ -1,4 +1,4 @@
-"""What crosses the wire, as values.
+"""What crosses the wire.
 
     > POST /v1/chat/completions HTTP/1.1          Request
     < HTTP/1.1 200 OK                             ResponseHead
@@ -12,7 +12,7 @@ A call is told in WireEvents, with monotonic times. What a listener raises reach
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping  # typing's own take four times as long in isinstance
+from collections.abc import Iterable, Iterator, Mapping  # typing's own are slow in isinstance
 from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 from .redact import redact_headers, redact_text
@@ -56,7 +56,7 @@ def parse_number(text: str) -> Optional[float]:
 
 
 class Request(NamedTuple):
-    """Complete: nothing is added on its way but Host and framing."""
+    """Complete but for Host and framing."""
 
     method: str
     url: str
