@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence  # typing's own are slow in isinstance
+from functools import lru_cache
 from typing import Any, Optional, Tuple, Union
 
 from .errors import PayloadError
