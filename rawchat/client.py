@@ -1,9 +1,7 @@
 """Client: posts a payload, reads the answer, tries again where that helps, and keeps the bill.
 
-    messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
-             -> sse / chunks -> Reply -> CostTracker
-
-How a call is driven is in `sender.py`, what is sent and what an answer means in `protocol/`.
+messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
+         -> sse / chunks -> Reply -> CostTracker
 """
 
 from __future__ import annotations
@@ -34,14 +32,14 @@ DEFAULT_MODEL = "gpt-4o-mini"
 class Client:
     """A client of one OpenAI-compatible server. Safe to share between threads; `close()` or `with` ends it.
 
-    api_key      a string, or a callable that is asked before each attempt; "" sends none; None: OPENAI_API_KEY
-    base_url     up to and including /v1; None: OPENAI_BASE_URL, or OpenAI's
-    timeout      seconds as in requests: a number, or (to connect, to wait for a byte)
-    deadline     seconds for a whole call: its retries, waits and stream included
-    max_retries, retry   how often a call that failed for a passing reason is sent again, and the waits in between
-    headers, query       added to every request; a header set to None is left out
-    cost_tracker, listeners   add up what the calls cost; get every WireEvent
-    transport    "requests" (the default, where it is installed), "stdlib", "pyodide" (in a browser), or any Transport
+    api_key    a string, or a callable that is asked before each attempt; "" sends none; None: OPENAI_API_KEY
+    base_url   up to and including /v1; None: OPENAI_BASE_URL, or OpenAI's
+    timeout    seconds as in requests: a number, or (to connect, to wait for a byte)
+    deadline   seconds for a whole call: its retries, waits and stream included
+    retry      the waits between attempts, of which `max_retries` may follow the first
+    headers    added to every request, as `query` is; None leaves one out
+    listeners  get every WireEvent
+    transport  "requests" (the default, where it is installed), "stdlib", "pyodide" (in a browser), or any Transport
     """
 
     def __init__(
@@ -106,7 +104,7 @@ class Client:
         return cls.__new__(cls)._set_up(settings, **own)
 
     def with_options(self, **changes: Any) -> Client:
-        """A client with other settings, tracker or listeners, over the same connections."""
+        """A client with other options, over the same connections."""
         cost_tracker = changes.pop("cost_tracker", self.cost_tracker)
         listeners = changes.pop("listeners", self.listeners)
         client = type(self).__new__(type(self))
@@ -147,7 +145,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the idle connections; those of a transport that was passed in are its owner's."""
+        """Close the idle connections, unless the transport was passed in."""
         if self._owns_transport:
             self.transport.close()
 
@@ -166,8 +164,8 @@ class Client:
     ) -> Reply:
         """Ask and wait for the whole answer (API reference: "Create chat completion").
 
-        `messages` is a string, a message dict or a list of them; `parameters` go into the body as they are, and None
-        leaves one out. Raises PayloadError before sending, else an APIError.
+        `messages`: a string, a message dict or a list of them. `parameters` go into the body as they are, None leaves
+        one out. Raises PayloadError before sending, else an APIError.
         """
         refuse_stream(parameters)
         payload = build_payload(messages, model=model or self.model, parameters=parameters, extra_body=extra_body)
@@ -199,7 +197,7 @@ class Client:
         return _stream(self._sender, call)
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
-        """Post a payload built by hand: a Stream where it says `"stream": true`, else a Reply. `options` as chat's."""
+        """Post a payload built by hand: a Stream where it says `"stream": true`, else a Reply."""
         call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
         return _stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
 
@@ -228,7 +226,7 @@ class Client:
         return plan.found
 
     def models(self, **options: Any) -> Reply:
-        """The server's models: a Reply whose ["data"] is a list of {"id": ...} (API reference: "List models")."""
+        """The server's models, in ["data"], each {"id": ...} (API reference: "List models")."""
         return self.request("GET", "models", required="data", **options)
 
     def request(
@@ -242,10 +240,7 @@ class Client:
         content_type: str = "application/json",
         **options: Any,
     ) -> Reply:
-        """Any other JSON endpoint below base_url. `required` names a key of the answer that must hold a list.
-
-        `body`, an uploaded file, goes out in place of a payload.
-        """
+        """Any other JSON endpoint; `required` names a key that must hold a list. `body`, a file, is sent as it is."""
         document, chosen = None if payload is None else dict(payload), Options(**options)
         call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
         return self._sender.whole(call, required)

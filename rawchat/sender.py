@@ -52,7 +52,7 @@ class Teller:
         if cost_tracker is not None:
             with optional("cost"):
                 from . import bill  # noqa: F401
-        # Learned from refusals, so that later calls don't pay an extra round trip.
+        # Learned from refusals.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for
 
@@ -61,7 +61,7 @@ class Teller:
         return tuple(one for one in self.listeners if one is not self._log)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener; the function given back takes it away again, once."""
+        """What comes back takes it away again."""
         self.listeners.append(listener)  # a single step, as remove is: threads need no lock
         due = [listener]
 
@@ -78,7 +78,7 @@ class Teller:
                 listener(event)
 
     def bill(self, call: Call) -> Optional[Bill]:
-        """Raises BudgetExceeded or UnknownPrice. None in a copy made without `cost`."""
+        """Raises BudgetExceeded or UnknownPrice. None where there is no `cost`."""
         return self._make_bill(self.cost_tracker, call) if self._make_bill else None
 
     def next_request(self, call: Call, transport: str) -> Request:
@@ -126,7 +126,7 @@ class Sender(Teller):
         return reply
 
     def open(self, call: Call) -> Response:
-        """Send until there is an answer with a good status; its body is the caller's to read."""
+        """Send until there is an answer with a good status; its body is still to be read."""
         return self._until_good(call, lambda: self._send(call))
 
     def _until_good(self, call: Call, attempt: Callable[[], Answer]) -> Answer:
@@ -159,7 +159,6 @@ class Sender(Teller):
         return response
 
     def read(self, call: Call, response: Response) -> bytes:
-        """The whole body, each wait bounded by the deadline."""
         pieces: List[bytes] = []
         limits, head = call.limits, response.head
         try:

@@ -5,8 +5,8 @@
             print(text, end="", flush=True)
     stream.reply                                # assembled; the same shape as chat()'s
 
-One look at a time: at the text (iterate), `.chunks()` or `.events()`. Leaving early closes the connection. An answer
-that breaks is asked for again while nothing was handed out; afterwards it is an error whose `.reply` has what arrived.
+Leaving early closes the connection. An answer that breaks is asked for again while nothing was handed out; afterwards
+it is an error whose `.reply` has what arrived.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class Stream:
     """One streamed answer. Iterate it for text; one thread reads, any thread may `cancel()`."""
 
     def __init__(self, sender: Sender, call: Call) -> None:
-        """Sends the call, and returns when the head of a success is here."""
         self.cancelled = False
         self._sender = sender
         self._call = call
@@ -58,7 +57,7 @@ class Stream:
         self._reader.text_only = self._text_only
 
     def __iter__(self) -> Iterator[str]:
-        """The text of the first choice, piece by piece, never empty."""
+        """The text of the first choice."""
         return self._look_at(TEXT)
 
     def chunks(self) -> Iterator[Dict[str, Any]]:
@@ -66,7 +65,7 @@ class Stream:
         return self._look_at(CHUNK)
 
     def events(self) -> Iterator[Event]:
-        """Each SSE event, pings, `[DONE]` and whatever else is no chunk included."""
+        """Each SSE event, pings and `[DONE]` included."""
         return self._look_at(EVENT)
 
     def read(self) -> Reply:
@@ -86,7 +85,7 @@ class Stream:
 
     @property
     def reply(self) -> Reply:
-        """What has arrived so far; `reply.complete` says whether it is all."""
+        """What has arrived; `reply.complete` says whether it is all."""
         return self._current_reply() if self._final_reply is None else self._final_reply
 
     @property
@@ -108,7 +107,6 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection. What arrived is paid for."""
         if self._final_reply is not None:
             return
         reply = self._final_reply = self._current_reply()

@@ -23,7 +23,7 @@ TIMER_SLACK_S = 0.001  # timers are a little early at times
 
 
 class Limits(NamedTuple):
-    """Of one call, in seconds; None means no limit. `deadline_s` bounds the call as a whole."""
+    """Of one call; None means no limit. `deadline_s` bounds the call as a whole."""
 
     connect_s: Optional[float]
     read_s: Optional[float]
@@ -58,11 +58,7 @@ class Limits(NamedTuple):
 
 
 class Call:
-    """One call. `make_headers(attempt)` is asked before each attempt.
-
-    instead   options that are our idea -> what to send in turn where the server refuses one; None leaves it out
-    refused   those that it did refuse
-    """
+    """One call. `instead`: options that are our idea -> what to send where they are refused; None leaves one out."""
 
     def __init__(
         self,
@@ -99,7 +95,6 @@ class Call:
 
     @property
     def choices(self) -> int:
-        """How many choices were asked for: `n`, or 1."""
         asked = (self.payload or {}).get("n")
         return asked if isinstance(asked, int) and asked > 1 else 1
 
@@ -118,7 +113,6 @@ class Call:
         return status_error(head.status, head.headers, body, unix_s=unix_s, **known)
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
-        """See `answer.read_answer`."""
         try:
             return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
         except InvalidResponseError as error:

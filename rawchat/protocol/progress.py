@@ -1,7 +1,7 @@
 r"""How far a stream has come, and how long its next read may wait.
 
-    : keep-alive\n\n                            comments are no life: after 600 s of them alone the read is over
-    data: {"choices":[{"delta":{"content":...   a chunk is: the next read may wait as long as the call allows
+    : keep-alive\n\n                            no life: after 600 s of comments alone the read is over
+    data: {"choices":[{"delta":{"content":...   life: the next read may wait as long as the call allows
     ... "finish_reason":"stop" ...              three seconds are left for usage and [DONE]
     (the connection breaks)                     after the finish nothing is lost; before it, StreamInterrupted
 
@@ -19,7 +19,7 @@ from .reply import Reply
 from .status import tell_head
 from .wire import ResponseHead
 
-# Some servers keep the socket open after the last finish_reason (DeepSeek web fronts); others compute usage late.
+# Some servers keep the socket open after the finish (DeepSeek web fronts); others compute usage late.
 FINISH_GRACE_S = 3.0
 _NEVER = float("inf")
 
@@ -33,7 +33,6 @@ class StreamProgress:
         self._limits = call.limits
         self._idle_until_s = _NEVER  # then comments and pings alone have lasted too long
         self._grace_until_s = _NEVER
-        # Whether the next read needs a limit of its own, be it to lift that of the last one.
         self._limited = call.limits.deadline_s is not None
 
     def take(self, data: bytes, now_s: float) -> List[Piece]:
@@ -43,7 +42,7 @@ class StreamProgress:
         if reader.done or not data:
             self.over = True
             pieces += reader.close()
-        # Only a chunk, or a part of one, is life: pings come from proxies. The last piece settles it nearly always.
+        # Pings come from proxies.
         elif reader.inside_answer or any(piece[1] is not None for piece in reversed(pieces)):
             self._idle_until_s = _NEVER
         elif self._idle_until_s == _NEVER and self._limits.read_s is not None:
@@ -51,14 +50,11 @@ class StreamProgress:
         return pieces
 
     def is_limited(self) -> bool:
-        """Whether the next read must be given a limit of its own, or the call's read timeout will do."""
+        """Whether the next read needs a limit of its own, be it to lift that of the last one."""
         return self._limited or self._idle_until_s != _NEVER or self.reader.finished
 
     def limit_s(self, now_s: float) -> Optional[float]:
-        """What deadline, idle time and the grace after the finish leave for the next read; None: no limit.
-
-        Raises APITimeoutError where that is nothing.
-        """
+        """What deadline, idle time and grace leave for the next read; None: no limit. Raises APITimeoutError."""
         limits = self._limits
         limit_s = limits.bounded(limits.read_s, now_s)
         if self.reader.finished:
@@ -77,7 +73,7 @@ class StreamProgress:
         return f"nothing but keep-alives for {self._limits.read_s:g} s"
 
     def broken(self, error: APIConnectionError, now_s: float, reply: Reply) -> Optional[APIConnectionError]:
-        """The error for a body that broke off, with `reply` on it; None where every choice was finished by then."""
+        """The error for a body that broke off; None where every choice was finished by then."""
         reader = self.reader
         if reader.finished:
             return None
