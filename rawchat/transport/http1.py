@@ -37,15 +37,15 @@ class BadStatusLine(Exception):
 
 
 class RemoteDisconnected(Exception):
-    """The end came before an answer had begun."""
+    """The end came before the answer."""
 
 
 class BrokenHead(Exception):
-    """The end came inside the head."""
+    """The end came inside it."""
 
 
 class BrokenBody(Exception):
-    """The end came, or the framing broke, before the body was whole."""
+    """It ended, or its framing broke."""
 
 
 HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, DecodeError)
@@ -97,7 +97,7 @@ class ResponseReader:
             self._take(data)
 
     def receive_end(self) -> None:
-        """The server has closed the connection. Raises where the answer is not whole."""
+        """The server has hung up. Raises where the answer is not whole."""
         if self.at_end:
             self.reusable = False
         elif self.head is None and self._begun:
@@ -112,7 +112,7 @@ class ResponseReader:
             self._end(False)
 
     def is_stale(self, error: BaseException) -> bool:
-        """Whether `error` is the end of a used connection that gave no byte of this answer."""
+        """Whether it is the end of a used connection that gave no byte of this answer."""
         dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
         return dead and self._reused and not self._begun
 

@@ -1,7 +1,7 @@
-r"""One answer on its way, as the sync doors read it: what has come is handed out at once, framing and coding undone.
+r"""One answer on its way, as the sync doors read it: what has come is handed out at once.
 
 < 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"
-< ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
+< ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READ_BYTES = 65536  # the most that one read takes
 
 
 class Connection:
-    """What brings an answer. `held` is its socket; None for a fake, which has none."""
+    """What brings an answer. `held`: its socket; None for a fake."""
 
     failures: Tuple[Type[Exception], ...] = (OSError, ValueError, *HTTP_FAILURES)
 
@@ -32,18 +32,16 @@ class Connection:
         self._failure: Optional[Exception] = None
 
     def read(self) -> bytes:
-        """The next bytes as soon as there are any; b"" at the end of the connection."""
+        """As soon as there is something; b"" at the end of the connection."""
         raise NotImplementedError
 
     def give_back(self) -> None:
-        """The answer has been read to its end: keep the connection if `reader.reusable`, else close it."""
+        """The answer has ended: keep the connection if `reader.reusable`, else close it."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        raise NotImplementedError
+    def close(self) -> None: ...
 
     def receive(self) -> None:
-        """Give the reader what comes next."""
         if self._failure is not None:
             raise self._failure
         data = self.read()
@@ -70,12 +68,12 @@ class Connection:
 class ConnectionResponse(Response):
     def __init__(self, connection: Connection, trip: Trip, head: ResponseHead) -> None:
         self.head = head
-        self._connection: Optional[Connection] = connection  # None: the body is over, the connection another's
+        self._connection: Optional[Connection] = connection  # None: it is another's
         self._reader = connection.reader
         self._trip = trip
         self._received_bytes = 0
         self._stopped = ""
-        self._lock = threading.Lock()  # `cancel` must not shut down a connection that is another's by now
+        self._lock = threading.Lock()  # `cancel` must not reach a connection that is another's
 
     def read_some(self) -> bytes:
         connection, reader = self._connection, self._reader
