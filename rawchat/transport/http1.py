@@ -151,7 +151,7 @@ class ResponseReader:
             self._end(head.status != 101)
             return
         coding, transfer, length = get("content-encoding"), get("transfer-encoding"), get("content-length")
-        if self._decodes and coding and _tokens(coding) != ("identity",):
+        if coding and self._decodes and _tokens(coding) not in ((), ("identity",)):
             self._give = _decoder(coding, self.pieces)
         self._take = self._give
         if transfer is not None:
@@ -190,18 +190,18 @@ class ResponseReader:
             line = data[start:position]
             if self._next_line == "size":
                 size_bytes = _chunk_size(line)
-                if not size_bytes:
-                    self._next_line = "trailers"
-                    continue
                 stop = position + size_bytes
-                if position < len(data):
+                if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way
                     give(data[position:stop])
-                position = stop
-                if data.startswith(b"\r\n", stop):  # all of it is here: the quick way
-                    position += 2
-                else:
+                    position = stop + 2
+                elif size_bytes:
                     self._next_line = "line end"
                     self._left_bytes = max(stop - len(data), 0)
+                    if position < len(data):
+                        give(data[position:stop])
+                    position = stop
+                else:
+                    self._next_line = "trailers"
             elif self._next_line == "line end":
                 if line.strip(b"\r\n"):
                     raise BrokenBody(f"a chunk is longer than its size says: {line.strip()[:40]!r}")

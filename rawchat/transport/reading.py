@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Any, Optional, Tuple, Type
+from typing import Any, Callable, Optional, Tuple, Type
 
 from ..protocol.errors import APIConnectionError
 from ..protocol.wire import ResponseHead
@@ -24,22 +24,16 @@ READ_BYTES = 65536  # the most that one read takes
 class Connection:
     """What brings an answer. `held`: its socket; None for a fake."""
 
+    read: Callable[[], bytes]  # as soon as there is something; b"" at the end of the connection
+    give_back: Callable[[], None]  # the answer has ended: keep the connection if `reader.reusable`, else close it
+    close: Callable[[], None]
     failures: Tuple[Type[Exception], ...] = (OSError, ValueError, *HTTP_FAILURES)
 
     def __init__(self, held: Any, reader: ResponseReader) -> None:
         self.reader = reader
         self._socket = held
         self._failure: Optional[Exception] = None
-
-    def read(self) -> bytes:
-        """As soon as there is something; b"" at the end of the connection."""
-        raise NotImplementedError
-
-    def give_back(self) -> None:
-        """The answer has ended: keep the connection if `reader.reusable`, else close it."""
-        raise NotImplementedError
-
-    def close(self) -> None: ...
+        self._timeout_s: Optional[float] = -1.0  # not known yet
 
     def receive(self) -> None:
         if self._failure is not None:
@@ -54,14 +48,15 @@ class Connection:
             self._failure = error  # for the next time: what came before it is handed out first
 
     def set_timeout(self, seconds: Optional[float]) -> None:
-        if self._socket is not None:  # a timeout of 0 would mean "never wait", which is another mode
-            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
+        if self._socket is not None and seconds != self._timeout_s:  # setting it is a system call
+            self._timeout_s = seconds
+            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))  # 0 would mean "never wait"
 
     def shut_down(self) -> None:
         """Wake whoever reads, in any thread."""
         if self._socket is not None:
             with suppress(OSError):  # the server has hung up already
-                # Not the socket's own `shutdown`: over TLS that would drop the session under the reading thread.
+                # Not the socket's own `shutdown`, which over TLS drops the session under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 

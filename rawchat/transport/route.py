@@ -1,9 +1,8 @@
 """Where a request goes, and whom TLS trusts: for doors without an HTTP library. Opens no connection.
 
-    https://api.openai.com/v1/models                    -> api.openai.com:443, TLS
-    ... with HTTPS_PROXY=http://user:pass@proxy:3128    -> proxy:3128, CONNECT api.openai.com:443, then TLS
+    https://api.openai.com/v1/models    -> api.openai.com:443, TLS
 
-The rules of proxies are in `proxies.py`: in a copy without them nothing is sent past a proxy that is named.
+The rules of proxies are in `proxies.py`: a copy without them sends nothing past a proxy that is named.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class Routes:
 
 
 def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
-    """The URL of the proxy on the way, or "". NotInThisCopy where one is named, and its rules are absent."""
+    """Its URL, or "". Raises NotInThisCopy where one is named, and the rules are absent."""
     try:
         with optional("proxies"):
             from .proxies import proxy_for
@@ -115,8 +114,8 @@ def read_origin(url: str, *, path: str = "url") -> Origin:
 
 
 def tls_context(verify: Verify = None, cert: Certificate = None) -> ssl.SSLContext:
-    """Whom to trust. Raises PayloadError for a file that can't be read."""
-    import ssl  # plain http does without
+    """Raises PayloadError for a file that can't be read."""
+    import ssl  # heavy, and plain http does without
 
     bundle = verify if isinstance(verify, str) else ""
     if verify is None or verify is True:

@@ -1,4 +1,4 @@
-r"""The door for places where nothing can be installed: HTTP/1.1 over sockets of our own, standard library alone.
+r"""The door of the standard library: HTTP/1.1 over sockets of our own.
 
     > POST /v1/chat/completions HTTP/1.1\r\n     one `sendall`: head and body in one piece
     < HTTP/1.1 200 OK\r\n ... data: {"ch...      one `recv`: whatever has come, handed out at once
@@ -30,8 +30,8 @@ class StdlibTransport(Transport):
 
     verify      True, False, or the path of a CA file or folder; None: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else True
     cert        client certificate: a path, or (certificate, key)
-    proxies     as requests takes them, {"https": "http://proxy:3128"}; what is absent comes from the environment
-    pool_size   idle connections kept per host; more may be open at once
+    proxies     {"https": "http://proxy:3128"}, as requests takes them; the rest comes from the environment
+    pool_size   idle connections kept per host
     """
 
     name = "stdlib"
@@ -135,7 +135,6 @@ class _Connection(Connection):
         self.has_come: Callable[[], Any] = bool  # bytes to read, or the end
         self._door = door
         self._answered = False
-        self._timeout_s: Optional[float] = None
 
     def open(self, tls: Any, timeout_s: Optional[float]) -> None:
         if self.stream is not None:
@@ -170,11 +169,6 @@ class _Connection(Connection):
         except ConnectionError:
             # A server may answer (413) and hang up before it has read a whole request: that answer counts.
             self.receive()
-
-    def set_timeout(self, seconds: Optional[float]) -> None:
-        if seconds != self._timeout_s:  # setting it is a system call
-            self._timeout_s = seconds
-            super().set_timeout(seconds)
 
     def read(self) -> bytes:
         return bytes(self.stream.recv(READ_BYTES))
