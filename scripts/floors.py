@@ -102,6 +102,7 @@ FLOORS = (
         (
             "transport/base.py",
             "transport/advice.py",
+            "transport/hand_made.py",
             "transport/failures.py",
             "transport/http1.py",
             "transport/reading.py",
@@ -360,16 +361,16 @@ OPTIONAL = (
     Feature(
         "parts",
         "the single steps, over responses of requests: handle_response, iter_events, robust_chat",
-        ("parts.py", "transport/requests_transport.py", "bill.py"),
+        ("parts.py", "transport/requests_transport.py", "transport/hand_made.py", "bill.py"),
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
     Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", "bill.py")),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
-    Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py")),
+    Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py", "transport/hand_made.py")),
     Feature(
         "lab",
         "instruments for looking at the wire, and the command line",
-        (*_all_of("lab"), *_all_of("command line"), "bill.py"),
+        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", "bill.py"),
     ),
 )
 

@@ -237,7 +237,7 @@ os.environ["all_proxy"] = "http://p:1"
 with socket.create_server(("127.0.0.1", 0)) as gone:
     url = f"http://127.0.0.1:{gone.getsockname()[1]}/v1"
 e = error_of(lambda: chat.Client("sk-test-0123456789", url, max_retries=0).models())
-tell("connection refused" in str(e))""", [True]),
+tell("Connection refused" in str(e))""", [True]),
     ("a proxy of the caller's, for whatever", f"""
 from {NAME}.transport.stdlib_transport import StdlibTransport
 door = StdlibTransport(proxies={{"http": "http://p:1"}})
@@ -304,12 +304,17 @@ try:
     ResponseReader("POST").receive(HEAD % b"gzip")
 except HTTP_FAILURES as error:
     tell(plain.pieces[0].decode(), type(error).__name__, str(error))""", ["hi", "DecodeError", "it is compressed (gzip), though identity was asked for"]),
+    ("headers made by hand: checked as all are, one name twice is one field", f"""
+from {NAME}.transport.failures import check_headers
+pairs = ("X-A", "1"), ("x-a", "2")
+tell(check_headers(pairs), str(error_of(lambda: check_headers((*pairs, ("X-B", "a" + chr(10) + "X-C: d"))))))""", [
+        {"x-a": "1, 2"}, "header 'x-b' cannot be sent: " + RULE]),
     ("a server that is not there, without advice", """
 import socket
 with socket.create_server(("127.0.0.1", 0)) as gone:
     port = gone.getsockname()[1]
 c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0)
-tell(str(error_of(c.models)).replace(str(port), "PORT"))""", ["cannot connect to 127.0.0.1:PORT: connection refused"]),
+tell(str(error_of(c.models)).replace(str(port), "PORT"))""", ["the call to 127.0.0.1:PORT failed: Connection refused"]),
 ]  # fmt: skip
 
 

@@ -52,11 +52,6 @@ def test_a_cause_with_a_secret_is_not_shown():
     assert failures.cause_to_show(http1.BadStatusLine("api-key: sk-secret-0123456789")) is None
 
 
-def test_one_name_twice_is_one_field():
-    """RFC 9110, 5.3; spelt as it was first."""
-    assert failures.check_headers([("X-A", "1"), ("b", ""), ("x-a", "2")]) == {"X-A": "1, 2", "b": ""}
-
-
 @pytest.mark.parametrize("seconds", [0, -1, 0.0])
 def test_timeouts_that_are_none(seconds):
     """Refused with the figure."""

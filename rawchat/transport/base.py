@@ -1,10 +1,9 @@
-"""The door to the network: what a transport must offer, and nothing else.
+"""The door to the network: what a transport must offer.
 
     response = transport.send(Request("POST", url, headers, body), connect_timeout_s=5, read_timeout_s=600)
-    while piece := response.read_some(): ...      # bytes as they come, gzip undone, never held back
-    response.drain(0.25)                          # after [DONE]: so that the connection can be used again
+    while piece := response.read_some(): ...      # bytes as they come, compression undone, never held back
 
-Sends what it is given: no redirect followed, no header added but Host and framing, no status turned into an exception.
+Sends what it is given: no redirect is followed, nothing added but Host and framing, no status made an exception.
 Raises `APIConnectionError`, with `phase` set and the cause chained, and no other library's exceptions.
 """
 
@@ -25,7 +24,7 @@ class Response:
     head: ResponseHead
 
     def read_some(self) -> bytes:
-        """The next bytes as soon as there are any; b"" at the end of the body."""
+        """As soon as there is something; b"" at the end of the body."""
         raise NotImplementedError
 
     def read(self) -> bytes:
@@ -36,11 +35,11 @@ class Response:
         raise NotImplementedError
 
     def drain(self, limit_s: float) -> bool:
-        """Drop what is left, for so long at most. Never raises. True: the connection can be used again."""
+        """Drop what is left, as after [DONE]. Never raises. True: the connection can be used again."""
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End the transfer, from any thread; a blocked `read_some` wakes up with APIConnectionError."""
+        """From any thread; a blocked `read_some` wakes up with APIConnectionError."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -56,11 +55,11 @@ class Transport:
     def send(
         self, request: Request, *, connect_timeout_s: Optional[float], read_timeout_s: Optional[float]
     ) -> Response:
-        """Send once, and return when the head of the answer is here. None means no timeout."""
+        """Send once, and return with the head of the answer. None means no timeout."""
         raise NotImplementedError
 
     def sleep(self, seconds: float, wake: Optional[threading.Event] = None) -> None:
-        """Wait between two attempts; `wake`, once set, ends the wait."""
+        """Between two attempts; `wake`, once set, ends it."""
         if wake is None:
             time.sleep(seconds)
         else:

@@ -1,25 +1,21 @@
 """What broke a call on its way, as an error of ours, in plain words and with the numbers.
 
-    ConnectionRefusedError   -> cannot connect to 127.0.0.1:8000: connection refused
-    BrokenBody               -> the answer of api.openai.com:443 broke off (212 bytes had come): ...
+    BrokenBody   -> the answer of api.openai.com:443 broke off (212 bytes had come): ...
 
-Told apart by the names of their classes, so the tables import nothing. What to do about it stands in `advice.py`.
+Told apart by the names of classes, so nothing is imported. `advice.py` knows causes, and what to do about them.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Dict, NamedTuple, Optional, Type
 
 from ..protocol.errors import APIConnectionError, APITimeoutError, PayloadError
-from ..protocol.headers import CheckedPairs
+from ..protocol.headers import CheckedPairs, merge_headers
 from ..protocol.redact import redact_text
-from ..protocol.wire import TOKEN, HeaderPairs
+from ..protocol.wire import HeaderPairs, Headers
 
 
 class Trip(NamedTuple):
-    """What a message says of a call."""
-
     url: str
     connect_timeout_s: Optional[float]
     read_timeout_s: Optional[float]
@@ -29,58 +25,43 @@ class ProxyError(OSError):
     """The proxy would not let us through."""
 
 
-_CAUSES = {  # the first row that fits is it
-    "timeout connect": "no connection to {peer} within {connect_s}",
-    "timeout send": "{peer} did not take the request within {connect_s}",
-    "timeout head": "no answer from {peer} within {read_s}",
-    "timeout body": "no byte for {read_s} while reading the answer of {peer}{received}",
-    "ProxyError": "cannot get through {peer}: {detail}",
-    "SSLCertVerificationError": "cannot trust {peer}: {detail}",
-    "gaierror": "cannot find {peer}: {detail}",
-    "ConnectionRefusedError": "cannot connect to {peer}: connection refused",
-    "SSLError": "TLS with {peer} failed: {detail}",
-    "RemoteDisconnected": "{peer} closed the connection without an answer",
-    "BadStatusLine": "{peer} does not answer in HTTP: {detail}",
-    "ConnectionError": "{peer} broke the connection: {detail}",
-    "OSError": "cannot connect to {peer}: {detail}",
-    "": "the call to {peer} failed: {detail}",
+_TIMEOUTS = {
+    "connect": "no connection to {peer} within {connect_s}",
+    "send": "{peer} did not take the request within {connect_s}",
+    "head": "no answer from {peer} within {read_s}",
+    "body": "no byte for {read_s} while reading the answer of {peer}{received}",
 }
-_BODY_CAUSES = {
-    "timeout body": _CAUSES["timeout body"],
-    "DecodeError": "cannot decode the answer of {peer}{received}: {detail}",
-    "": "the answer of {peer} broke off{received}: {detail}",
-}
-_VALUE = re.compile(r"(?![ \t])[\1-\t\v\f\x0e-\xff]*(?<![ \t])")  # no NUL, no line break, nothing beyond Latin-1
 
 
 def explain(
     error: Exception, trip: Trip, *, phase: str, proxy: str = "", received_bytes: Optional[int] = None
 ) -> Exception:
-    """A connection error, a timeout, or PayloadError for a URL of no use."""
+    """An error of the connection, or of the payload for a URL of no use."""
     names = {kind.__name__ for each in (error, error.__cause__) for kind in type(each).__mro__}
-    late = bool(names & {"TimeoutError", "timeout"})  # before Python 3.10 sockets had a "timeout" of their own
-    names |= {f"timeout {phase}"} if late else set()
     peer = peer_of(trip.url)
-    texts = _BODY_CAUSES if phase == "body" else _CAUSES
-    cause = next((name for name in texts if name in names), "")
-    if not cause and phase != "body" and isinstance(error, ValueError):
+    late = bool(names & {"TimeoutError", "timeout"})  # before Python 3.10 sockets had a "timeout" of their own
+    if late:
+        text = _TIMEOUTS[phase]
+    elif phase == "body":
+        text = "the answer of {peer} broke off{received}: {detail}"
+    elif isinstance(error, ValueError) and "OSError" not in names:
         return PayloadError(redact_text(f"cannot send to {peer}: {error}"), path="url")
-    text = texts[cause].format(
+    else:
+        text = "the call to {peer} failed: {detail}"
+    try:
+        from .advice import advised
+
+        text = advised(text, names, phase, late=late)
+    except ImportError:  # a copy without hints
+        pass
+    text = text.format(
         peer=f"the proxy {proxy} on the way to {peer}" if "ProxyError" in names else peer,
         connect_s=_seconds(trip.connect_timeout_s),
         read_s=_seconds(trip.read_timeout_s),
         received="" if received_bytes is None else f" ({received_bytes} bytes had come)",
         detail=detail_of(error.__cause__ or error),
     )
-    return connection_error(text + _advice(cause), phase, APITimeoutError if late else APIConnectionError)
-
-
-def _advice(cause: str) -> str:
-    try:
-        from .advice import advice_for
-    except ImportError:  # a copy without hints
-        return ""
-    return advice_for(cause)
+    return connection_error(text, phase, APITimeoutError if late else APIConnectionError)
 
 
 def connection_error(text: str, phase: str, kind: Type[APIConnectionError] = APIConnectionError) -> APIConnectionError:
@@ -101,7 +82,7 @@ def said_by(error: BaseException) -> str:
 
 
 def detail_of(error: BaseException) -> str:
-    """The same in one line that commands no terminal: it may quote whatever came instead of HTTP."""
+    """The same in one line that commands no terminal: it may quote whatever came."""
     return "".join(mark if mark.isprintable() else "\ufffd" for mark in " ".join(said_by(error).split())[:200])
 
 
@@ -128,16 +109,11 @@ def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
     """Pairs as a dict; PayloadError, which shows no value, if they cannot be sent."""
     if isinstance(pairs, CheckedPairs):
         return dict(pairs)
-    headers: Dict[str, str] = {}
-    spelling: Dict[str, str] = {}
-    for name, value in pairs:
-        if not (re.fullmatch(TOKEN, name) and _VALUE.fullmatch(value)):
-            raise PayloadError(
-                f"header {name!r} has a character, or a blank at an end, that HTTP has no place for", path="headers"
-            )
-        first = spelling.setdefault(name.lower(), name)
-        headers[first] = f"{headers[first]}, {value}" if first in headers else value
-    return headers
+    try:
+        from .hand_made import checked
+    except ImportError:  # a copy without what sends such
+        return dict(merge_headers(CheckedPairs(), Headers(pairs)))
+    return checked(pairs)
 
 
 def check_timeouts(*timeouts_s: Optional[float]) -> None:

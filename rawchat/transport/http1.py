@@ -37,15 +37,15 @@ class BadStatusLine(Exception):
 
 
 class RemoteDisconnected(Exception):
-    """The end came before an answer had begun."""
+    """The end came before the answer."""
 
 
 class BrokenHead(Exception):
-    """The end came inside the head."""
+    """The end came inside it."""
 
 
 class BrokenBody(Exception):
-    """The end came, or the framing broke, before the body was whole."""
+    """It ended, or its framing broke."""
 
 
 HTTP_FAILURES = (BadStatusLine, RemoteDisconnected, BrokenHead, BrokenBody, DecodeError)
@@ -97,7 +97,7 @@ class ResponseReader:
             self._take(data)
 
     def receive_end(self) -> None:
-        """The server has closed the connection. Raises where the answer is not whole."""
+        """The server has hung up. Raises where the answer is not whole."""
         if self.at_end:
             self.reusable = False
         elif self.head is None and self._begun:
@@ -112,7 +112,7 @@ class ResponseReader:
             self._end(False)
 
     def is_stale(self, error: BaseException) -> bool:
-        """Whether `error` is the end of a used connection that gave no byte of this answer."""
+        """Whether it is the end of a used connection that gave no byte of this answer."""
         dead = isinstance(error, (RemoteDisconnected, ConnectionError)) or type(error).__name__ == "SSLEOFError"
         return dead and self._reused and not self._begun
 
@@ -151,7 +151,7 @@ class ResponseReader:
             self._end(head.status != 101)
             return
         coding, transfer, length = get("content-encoding"), get("transfer-encoding"), get("content-length")
-        if self._decodes and coding and _tokens(coding) != ("identity",):
+        if coding and self._decodes and _tokens(coding) not in ((), ("identity",)):
             self._give = _decoder(coding, self.pieces)
         self._take = self._give
         if transfer is not None:
@@ -190,18 +190,18 @@ class ResponseReader:
             line = data[start:position]
             if self._next_line == "size":
                 size_bytes = _chunk_size(line)
-                if not size_bytes:
-                    self._next_line = "trailers"
-                    continue
                 stop = position + size_bytes
-                if position < len(data):
+                if size_bytes and data.startswith(b"\r\n", stop):  # all of it is here: the quick way
                     give(data[position:stop])
-                position = stop
-                if data.startswith(b"\r\n", stop):  # all of it is here: the quick way
-                    position += 2
-                else:
+                    position = stop + 2
+                elif size_bytes:
                     self._next_line = "line end"
                     self._left_bytes = max(stop - len(data), 0)
+                    if position < len(data):
+                        give(data[position:stop])
+                    position = stop
+                else:
+                    self._next_line = "trailers"
             elif self._next_line == "line end":
                 if line.strip(b"\r\n"):
                     raise BrokenBody(f"a chunk is longer than its size says: {line.strip()[:40]!r}")

@@ -1,7 +1,7 @@
-r"""One answer on its way, as the sync doors read it: what has come is handed out at once, framing and coding undone.
+r"""One answer on its way, as the sync doors read it: what has come is handed out at once.
 
 < 5\r\nhello\r\n5\r\n wor        response.read_some() -> b"hello wor"
-< ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""  and the connection goes back
+< ld\r\n0\r\n\r\n                response.read_some() -> b"ld", then b""
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Any, Optional, Tuple, Type
+from typing import Any, Callable, Optional, Tuple, Type
 
 from ..protocol.errors import APIConnectionError
 from ..protocol.wire import ResponseHead
@@ -22,28 +22,20 @@ READ_BYTES = 65536  # the most that one read takes
 
 
 class Connection:
-    """What brings an answer. `held` is its socket; None for a fake, which has none."""
+    """What brings an answer. `held`: its socket; None for a fake."""
 
+    read: Callable[[], bytes]  # as soon as there is something; b"" at the end of the connection
+    give_back: Callable[[], None]  # the answer has ended: keep the connection if `reader.reusable`, else close it
+    close: Callable[[], None]
     failures: Tuple[Type[Exception], ...] = (OSError, ValueError, *HTTP_FAILURES)
 
     def __init__(self, held: Any, reader: ResponseReader) -> None:
         self.reader = reader
         self._socket = held
         self._failure: Optional[Exception] = None
-
-    def read(self) -> bytes:
-        """The next bytes as soon as there are any; b"" at the end of the connection."""
-        raise NotImplementedError
-
-    def give_back(self) -> None:
-        """The answer has been read to its end: keep the connection if `reader.reusable`, else close it."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
+        self._timeout_s: Optional[float] = -1.0  # not known yet
 
     def receive(self) -> None:
-        """Give the reader what comes next."""
         if self._failure is not None:
             raise self._failure
         data = self.read()
@@ -56,26 +48,27 @@ class Connection:
             self._failure = error  # for the next time: what came before it is handed out first
 
     def set_timeout(self, seconds: Optional[float]) -> None:
-        if self._socket is not None:  # a timeout of 0 would mean "never wait", which is another mode
-            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))
+        if self._socket is not None and seconds != self._timeout_s:  # setting it is a system call
+            self._timeout_s = seconds
+            self._socket.settimeout(None if seconds is None else max(seconds, 0.001))  # 0 would mean "never wait"
 
     def shut_down(self) -> None:
         """Wake whoever reads, in any thread."""
         if self._socket is not None:
             with suppress(OSError):  # the server has hung up already
-                # Not the socket's own `shutdown`: over TLS that would drop the session under the reading thread.
+                # Not the socket's own `shutdown`, which over TLS drops the session under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class ConnectionResponse(Response):
     def __init__(self, connection: Connection, trip: Trip, head: ResponseHead) -> None:
         self.head = head
-        self._connection: Optional[Connection] = connection  # None: the body is over, the connection another's
+        self._connection: Optional[Connection] = connection  # None: it is another's
         self._reader = connection.reader
         self._trip = trip
         self._received_bytes = 0
         self._stopped = ""
-        self._lock = threading.Lock()  # `cancel` must not shut down a connection that is another's by now
+        self._lock = threading.Lock()  # `cancel` must not reach a connection that is another's
 
     def read_some(self) -> bytes:
         connection, reader = self._connection, self._reader

@@ -1,9 +1,8 @@
 """Where a request goes, and whom TLS trusts: for doors without an HTTP library. Opens no connection.
 
-    https://api.openai.com/v1/models                    -> api.openai.com:443, TLS
-    ... with HTTPS_PROXY=http://user:pass@proxy:3128    -> proxy:3128, CONNECT api.openai.com:443, then TLS
+    https://api.openai.com/v1/models    -> api.openai.com:443, TLS
 
-The rules of proxies are in `proxies.py`. Where one is named and that room is absent, nothing is sent past it.
+The rules of proxies are in `proxies.py`: a copy without them sends nothing past a proxy that is named.
 """
 
 from __future__ import annotations
@@ -37,21 +36,19 @@ class Origin(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For a Host header: without a port that the scheme implies."""
+        """For a Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Route(NamedTuple):
-    """The target, and the proxy on the way, if any, with its URL as it was given, credentials and all."""
-
     target: Origin
-    proxy: Optional[Origin] = None
-    proxy_url: str = ""
+    proxy: Optional[Origin] = None  # on the way
+    proxy_url: str = ""  # as it was given, credentials and all
 
 
 class Routes:
-    """The routes of one door, whose options it takes. The environment is read once per host."""
+    """Those of one door, whose options it takes. The environment is read once per host."""
 
     def __init__(self, verify: Verify, cert: Certificate, proxies: Optional[Mapping[str, str]]) -> None:
         self.tls: Any = None  # until a route needs it
@@ -73,7 +70,7 @@ class Routes:
 
 
 def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
-    """The URL of the proxy on the way, or "". Raises NotInThisCopy where one is named and the rules are not here."""
+    """Its URL, or "". Raises NotInThisCopy where one is named, and the rules are absent."""
     with suppress(ImportError):
         from .proxies import proxy_for
 
@@ -97,14 +94,14 @@ def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> by
     return encode_request(request.method, target, headers, request.body, name)
 
 
-@lru_cache(maxsize=64)  # a client asks for the same few URLs again and again
+@lru_cache(maxsize=64)
 def _target_of(url: str) -> str:
     parts = urlsplit(url)
     return clean_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
 def read_origin(url: str, *, path: str = "url") -> Origin:
-    """The origin of an http(s) URL. Raises PayloadError with `path` for any other."""
+    """PayloadError with `path` for what is no http(s) URL."""
     why = "it must begin with http:// or https://"
     try:
         parts = urlsplit(url)
@@ -118,8 +115,8 @@ def read_origin(url: str, *, path: str = "url") -> Origin:
 
 
 def tls_context(verify: Verify = None, cert: Certificate = None) -> ssl.SSLContext:
-    """Whom to trust. Raises PayloadError for a file that can't be read."""
-    import ssl  # plain http does without
+    """Raises PayloadError for a file that can't be read."""
+    import ssl  # heavy, and plain http does without
 
     bundle = verify if isinstance(verify, str) else ""
     if verify is None or verify is True:

@@ -1,4 +1,4 @@
-r"""The door for places where nothing can be installed: HTTP/1.1 over sockets of our own, standard library alone.
+r"""The door of the standard library: HTTP/1.1 over sockets of our own.
 
     > POST /v1/chat/completions HTTP/1.1\r\n     one `sendall`: head and body in one piece
     < HTTP/1.1 200 OK\r\n ... data: {"ch...      one `recv`: whatever has come, handed out at once
@@ -31,8 +31,8 @@ class StdlibTransport(Transport):
 
     verify      True, False, or the path of a CA file or folder; None: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else True
     cert        client certificate: a path, or (certificate, key)
-    proxies     as requests takes them, {"https": "http://proxy:3128"}; what is absent comes from the environment
-    pool_size   idle connections kept per host; more may be open at once
+    proxies     {"https": "http://proxy:3128"}, as requests takes them; the rest comes from the environment
+    pool_size   idle connections kept per host
     """
 
     name = "stdlib"
@@ -48,7 +48,7 @@ class StdlibTransport(Transport):
         self._routes = Routes(verify, cert, proxies)
         self._pool_size = pool_size
         self._process = os.getpid()
-        # Shared without a lock, which a fork could leave locked for ever: append and pop are one step each.
+        # Without a lock, which a fork could leave locked: append and pop are one step each.
         self._idle: Dict[Route, List[_Connection]] = {}
 
     def send(
@@ -61,15 +61,14 @@ class StdlibTransport(Transport):
         route = self._routes.route_to(request.url)
         data = request_bytes(request, headers, route)
         connection = self._idle_connection(route)
-        if connection is not None:
-            try:
-                return self._exchange(connection, request.method, data, trip)
-            except _Stale:
-                pass  # leave the handler first: the next traceback would begin with it
-        return self._exchange(_Connection(route, self), request.method, data, trip)
+        response = None
+        while response is None:
+            response = self._exchange(connection or _Connection(route, self), request.method, data, trip)
+            connection = None
+        return response
 
     def close(self) -> None:
-        """Close every idle connection, and keep none from now on."""
+        """Close what is idle, and keep nothing from now on."""
         self._pool_size = 0
         self._drop_idle()
 
@@ -83,9 +82,9 @@ class StdlibTransport(Transport):
                 connection.close()
 
     def _idle_connection(self, route: Route) -> Optional[_Connection]:
-        """The one used last, as it is the least likely to have been closed."""
+        """The one used last: the least likely to be closed."""
         if self._process != os.getpid():
-            # The child of a fork, which would write into the parent's streams. This closes the child's ends only.
+            # The child of a fork would write into the parent's streams. This closes its own ends only.
             self._process = os.getpid()
             self._drop_idle()
         idle = self._idle.get(route)
@@ -100,15 +99,15 @@ class StdlibTransport(Transport):
         return None
 
     def keep(self, connection: _Connection) -> None:
-        """Take back a connection whose answer has been read to its end."""
+        """Take back a connection whose answer has ended."""
         idle = self._idle.setdefault(connection.route, [])
         if connection.reader.reusable and len(idle) < self._pool_size:
             idle.append(connection)
         else:
             connection.close()
 
-    def _exchange(self, connection: _Connection, method: str, data: bytes, trip: Trip) -> Response:
-        """Send, and read the answer up to the end of its head."""
+    def _exchange(self, connection: _Connection, method: str, data: bytes, trip: Trip) -> Optional[Response]:
+        """Send, and read the answer up to the end of its head. None: an idle connection had been closed by then."""
         phase = "connect"
         try:
             connection.open(self._routes.tls, trip.connect_timeout_s)
@@ -125,25 +124,18 @@ class StdlibTransport(Transport):
             if not isinstance(error, connection.failures):
                 raise
             if connection.reader.is_stale(error):
-                raise _Stale from error
+                return None
             raise explain(error, trip, phase=phase, proxy=connection.route.proxy_url) from cause_to_show(error)
 
 
-class _Stale(Exception):
-    """An idle connection had been closed by the server before it saw our request."""
-
-
 class _Connection(Connection):
-    """One socket. `stream` is what is read and written: it, or TLS in it."""
-
     def __init__(self, route: Route, door: StdlibTransport) -> None:
         super().__init__(None, ResponseReader("GET"))
         self.route = route
-        self.stream: Any = None
+        self.stream: Any = None  # what is read and written: the socket, or TLS in it
         self.has_come: Callable[[], Any] = bool  # bytes to read, or the end
         self._door = door
         self._answered = False
-        self._timeout_s: Optional[float] = None
 
     def open(self, tls: Any, timeout_s: Optional[float]) -> None:
         if self.stream is not None:
@@ -180,14 +172,8 @@ class _Connection(Connection):
             # A server may answer (413) and hang up before it has read a whole request: that answer counts.
             self.receive()
 
-    def set_timeout(self, seconds: Optional[float]) -> None:
-        if seconds != self._timeout_s:  # setting it is a system call
-            self._timeout_s = seconds
-            super().set_timeout(seconds)
-
     def read(self) -> bytes:
-        data: bytes = self.stream.recv(READ_BYTES)
-        return data
+        return bytes(self.stream.recv(READ_BYTES))
 
     def give_back(self) -> None:
         self._answered = True
