@@ -46,3 +46,20 @@ def test_what_came_in_words(body, required, words, hinted):
     what, hint = dialects.what_came(200, {"content-type": "text/x"}, body, document, required)
     assert what == words
     assert ("base_url" in hint) is hinted
+
+
+@pytest.mark.parametrize("behind", [b"", b"data: [DONE]", b"\n\ndata: [DONE]\n\n"])
+def test_a_document_with_something_around_it(behind):
+    """Blank lines, byte order marks and a stray end of a stream are no part of it; the reader is not asked."""
+    assert dialects.document_in(b"\n\xef\xbb\xbf\n" + b'{"id":"x"}' + behind, None) == {"id": "x"}
+    assert dialects.document_in(b'{"id":' + behind, None) is ...
+
+
+def test_which_kind_of_cut_it_was():
+    """Cut off inside the answer, nothing but the end, or nothing at all."""
+    assert "after 3 characters of text without" in dialects.how_it_ended(3, True, True, False)
+    assert dialects.how_it_ended(0, True, False, True).startswith(
+        "held nothing but chunks without a choice, and [DONE]"
+    )
+    assert dialects.how_it_ended(0, False, False, True).startswith("held nothing but [DONE]")
+    assert dialects.how_it_ended(0, False, False, False).startswith("ended before its first chunk")

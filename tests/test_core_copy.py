@@ -121,8 +121,16 @@ tell(list(s), s.reply.text)""", [["H", "e", "l", "l", "o"], "Hello"]),
     ("a whole answer where a stream was asked for", """
 s, t = client(DOCUMENT).stream("Hi"), client(DOCUMENT).stream("Hi")
 tell(list(s), s.reply.complete, list(t.chunks()) == [DOCUMENT])""", [["Hello!"], True, True]),
-    ("a stream where a whole answer was asked for", """
-tell(client(reply(pieces=sse("Hel", "lo"))).chat("Hi").text)""", ["Hello"]),
+    ("a stream where a whole answer was asked for: an error with the body, and no second attempt", """
+c = client(reply(pieces=sse("Hel", "lo")))
+e = error_of(lambda: c.chat("Hi"))
+tell(type(e).__name__, e.message[:46], "Hel" in e.body, len(c.transport.requests))""", [
+        "InvalidResponseError", "the server answered 200 with what is no answer", True, 1]),
+    ("JSON behind a byte order mark, and between blank lines", """
+tell(client(bytes([0xEF, 0xBB, 0xBF, 10]) + json.dumps(DOCUMENT).encode() + bytes([10, 10])).chat("Hi").text)""", ["Hello!"]),
+    ("a stray [DONE] behind the JSON of a whole answer", """
+e = error_of(lambda: client(json.dumps(DOCUMENT) + "data: [DONE]", max_retries=0).chat("Hi"))
+tell(type(e).__name__, "Hello!" in e.body)""", ["InvalidResponseError", True]),
     ("JSON that is no answer", """
 e = error_of(lambda: client({"id": "x"}).chat("Hi"))
 tell(type(e).__name__, str(e), e.body)""", ["InvalidResponseError", 'the server answered 200 with what is no answer: {"id": "x"}', {"id": "x"}]),
@@ -139,7 +147,12 @@ tell(type(e).__name__, "zz" in str(e), e.reply.text)""", ["InvalidResponseError"
     ("a stream that broke off", """
 s = client(reply(pieces=sse("Hel", done=False))).stream("Hi")
 e = error_of(lambda: list(s))
-tell(type(e).__name__, e.reply.text)""", ["StreamInterrupted", "Hel"]),
+tell(type(e).__name__, str(e), e.reply.text)""", [
+        "StreamInterrupted", "the stream ended after 3 characters of text, before its answer was whole", "Hel"]),
+    ("a stream of nothing but its end", """
+e = error_of(lambda: client(["[DONE]"], max_retries=0).stream("Hi").read())
+tell(type(e).__name__, str(e))""", [
+        "StreamInterrupted", "the stream ended after 0 characters of text, before its answer was whole"]),
     ("an error in the words of another server", """
 e = error_of(lambda: client(reply(status=404, body={"detail": "Not Found"})).chat("Hi"))
 tell(type(e).__name__, str(e), e.body)""", ["NotFoundError", '404 Not Found: {"detail": "Not Found"}', {"detail": "Not Found"}]),

@@ -36,7 +36,7 @@ def check(data):
     assert read(data) == (seen, chunks)
     parsed = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "_loads", lambda text, loads=answer._loads: [parsed.append(text), loads(text)][1])
+        patch.setattr(answer, "json_in", lambda text, loads=answer.json_in: [parsed.append(text), loads(text)][1])
         quick, marks = read(data, text_only=True)
     assert quick == seen
     assert len(marks) == len(chunks)  # that a chunk came is seen of every one: it is a sign of life

@@ -1,11 +1,10 @@
 r"""Reads the body of a 200: a Reply where it is a completion, a typed error where it is anything else.
 
-    {"id":"c1","object":"chat.completion","choices":[...]}                       a whole body, for `read_answer`
-    data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Sal"}}]}\n\n      an event, for `StreamReader`
-    data: [DONE]\n\n                                                             the end of its stream
+    {"id":"c1","object":"chat.completion","choices":[...]}                      a whole body
+    data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Sal"}}]}\n\n     an event of a stream
+    data: [DONE]\n\n                                                            its end
 
-Servers answer one where the other was asked, put errors inside a 200, and end streams early. A stream is complete when
-`[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
+A stream is complete when `[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
 """
 
 from __future__ import annotations
@@ -17,12 +16,9 @@ from .chunks import ChunkAssembler
 from .errors import APIError, InvalidResponseError, StreamInterrupted
 from .problem import find_error, readable
 from .reply import Reply
-from .sse import DONE, Event, SSEDecoder
+from .sse import DONE, Event, SSEDecoder, json_in
 from .status import classify_error, error_from, request_id_from, tell_head
 
-_MARGIN = b" \t\r\n\xef\xbb\xbf"  # blank lines while a request is queued (DeepSeek), a proxy's byte order mark
-_EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
-_DOCUMENT_STARTS = (b"{", b"[", b'"', b"<")  # JSON or HTML; no line of an event begins so
 _NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
 
 
@@ -31,59 +27,45 @@ def read_answer(
 ) -> Reply:
     """A Reply from a whole body. Raises InvalidResponseError, or the error that the body carries.
 
-    `required` names the key that must hold a list: "choices" (which must not be empty) for completions, "data" for
-    models and embeddings, "" for an endpoint whose shape is not judged.
+    `required` names the key that must hold a list: "choices" (which must not be empty), "data" of models and
+    embeddings, or "" for an endpoint whose shape is not judged.
     """
-    text = body.lstrip(_MARGIN).rstrip().decode("utf-8", "replace")
     cause: Optional[Exception] = None
     try:
-        document = json.loads(text.removesuffix("data: [DONE]"))  # 9router puts a stray one behind the JSON
+        document = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as problem:  # RecursionError: nested beyond what any answer is
-        cause = problem
-        if text.startswith(_EVENT_STARTS):  # although no stream was asked for: mini-sglang, some relays
-            return _assembled(StreamReader(status, headers, attempts=attempts), body)
-        document = ...  # what no JSON is
-    found = _error_in(document, required)
-    if found is not None:
-        raise error_from(classify_error(found, whole=document), headers=headers, attempts=attempts)
-    if isinstance(document, dict) and (not required or _holds(document.get(required), required)):
-        return _with_facts(Reply(document), headers, attempts)
-    error = _not_an_answer(status, headers, body, document, required)
-    error.body = error.body if document in (..., None) else document
-    raise _told(error, status, headers, attempts) from cause
-
-
-def _error_in(document: Any, required: str) -> Any:
+        document = _by_dialect("document", ..., body, StreamReader(status, headers, attempts=attempts))
+        if isinstance(document, Reply):
+            return document
+        cause = problem if document is ... else None
     # Where the shape is not judged, what says that it is no error is none: a failed batch has a field `errors`.
-    if not required and isinstance(document, dict) and document.get("object") not in (None, "error"):
-        return None
-    return find_error(document)
+    named = not required and isinstance(document, dict) and document.get("object") not in (None, "error")
+    found = None if named else find_error(document)
+    if found is not None:
+        error = error_from(classify_error(found, whole=document))
+    elif isinstance(document, dict) and (not required or _holds(document.get(required), required)):
+        return _with_facts(Reply(document), headers, attempts)
+    else:
+        plain = f"the server answered {status} with what is no answer", ""
+        error = _invalid(body, *_by_dialect("words", plain, status, headers, body, document, required))
+        error.body = error.body if document in (..., None) else document
+    raise _told(error, status, headers, attempts) from cause
 
 
 def _holds(value: Any, required: str) -> bool:
     return isinstance(value, list) and (bool(value) or required != "choices")
 
 
-def _assembled(reader: StreamReader, body: bytes) -> Reply:
-    reader.feed(body)
-    reader.close()
-    if reader.error is not None:
-        raise reader.error
-    return reader.reply()
-
-
-def _not_an_answer(
-    status: int, headers: Mapping[str, str], body: bytes, document: Any, required: str
-) -> InvalidResponseError:
+def _by_dialect(what: str, otherwise: Any, *given: Any) -> Any:
+    """What the dialects make of what was given; in a copy without them, `otherwise`."""
     try:
-        from .answer_dialects import what_came
-    except ImportError:  # a copy that says no more
-        return _invalid(f"the server answered {status} with what is no answer", body)
-    what, hint = what_came(status, headers, body, document, required)
-    return _invalid(what, body, hint)
+        from .answer_dialects import DIALECTS
+    except ImportError:
+        return otherwise
+    return DIALECTS[what](*given)
 
 
-def _invalid(what: str, body: bytes, hint: str = "") -> InvalidResponseError:
+def _invalid(body: bytes, what: str, hint: str = "") -> APIError:
     seen = readable(body)
     return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"), hint=hint)
 
@@ -95,9 +77,7 @@ def _told(error: APIError, status: int, headers: Mapping[str, str], attempts: in
 
 
 def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Reply:
-    reply.request_id = request_id_from(headers)
-    reply.headers = headers
-    reply.attempts = attempts
+    reply.request_id, reply.headers, reply.attempts = request_id_from(headers), headers, attempts
     return reply
 
 
@@ -110,9 +90,7 @@ class Piece(NamedTuple):
 
 
 _LEFT_OUT: Dict[str, Any] = {}
-# A NamedTuple's own constructor takes five times as long.
-_new_piece: Callable[[Any, Any], Piece] = tuple.__new__
-_raw_decode = json.JSONDecoder().raw_decode
+_new_piece: Callable[[Any, Any], Piece] = tuple.__new__  # quicker, as in sse.py
 
 
 class StreamReader:
@@ -123,24 +101,18 @@ class StreamReader:
         reader.done                               # `[DONE]` was here: nothing more is read
         reader.close()                            # the body ended: the last pieces, and perhaps an error
 
-    `finished` says whether all the `choices` that were asked for have a finish_reason. `text_only` may be set where
-    nobody looks at the chunks: {} stands for each of them then, and most of the work is saved.
+    With `text_only`, {} stands for each chunk, and most of the work is saved.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], *, choices: int = 1, attempts: int = 1) -> None:
-        self.status = status
-        self.headers = headers
-        self.choices = choices
-        self.attempts = attempts
-        self.done = False
+        self.status, self.headers, self.choices, self.attempts = status, headers, choices, attempts
+        self.done = self.text_only = False
         self.error: Optional[APIError] = None
-        self.text_only = False
         self.assembler = ChunkAssembler()
         self._decoder = SSEDecoder()
         self._begin = bytearray()  # the body up to its first chunk: it may be no stream at all
         self._whole_reply: Optional[Reply] = None
-        self._chunk_seen = False  # perhaps without a choice: Azure's first, the one with the usage
-        self._choice_seen = False
+        self._chunk_seen = self._choice_seen = False  # Azure's first chunk is one without a choice
         self._frame: Any = None
         try:
             from .frame import Frame
@@ -151,6 +123,7 @@ class StreamReader:
 
     @property
     def finished(self) -> bool:
+        """Whether all the choices that were asked for have a finish_reason."""
         return self.assembler.finished_count >= self.choices
 
     @property
@@ -197,8 +170,9 @@ class StreamReader:
         return pieces
 
     def _is_document(self) -> bool:
-        """Whether the server ignored `stream: true`. Content-Type does not tell: proxies label streams as JSON."""
-        return not self._chunk_seen and self._begin[:9].lstrip(_MARGIN).startswith(_DOCUMENT_STARTS)
+        """Whether it begins with JSON or HTML. Content-Type does not tell: proxies label streams as JSON."""
+        begin = self._begin[:9].lstrip(b" \t\r\n\xef\xbb\xbf")  # blank lines, and a byte order mark
+        return not self._chunk_seen and begin.startswith((b"{", b"[", b'"', b"<"))
 
     def _close_document(self) -> List[Piece]:
         try:
@@ -206,11 +180,7 @@ class StreamReader:
         except APIError as error:
             self._fail(error)
             return []
-        try:
-            from .answer_dialects import chunk_from
-        except ImportError:  # a copy that gives it out as it came
-            return [Piece(None, reply, reply.text)]
-        return [Piece(None, chunk_from(reply), reply.text)]
+        return [Piece(None, _by_dialect("chunk", reply, reply), reply.text)]
 
     def _pieces(self, events: List[Event]) -> List[Piece]:
         pieces: List[Piece] = []
@@ -219,14 +189,14 @@ class StreamReader:
             data, name = event[0], event[1]
             text = frame.text_in(data) if frame and not name else None
             if text is not None:
-                chunk = _LEFT_OUT if text_only else _loads(data)
+                chunk = _LEFT_OUT if text_only else json_in(data)
                 pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(frame.name, text))))
                 continue
-            chunk = _loads(data)
+            chunk = json_in(data)
             if chunk.__class__ is dict and name != "error" and ("choices" in chunk or not _NAMES.isdisjoint(chunk)):
                 finished = assembler.finished_count
                 shown = assembler.add(chunk)
-                # Of the 64 KB of one read, hundreds of chunks would be alive at once: that doubles what JSON costs.
+                # Kept, the hundreds of chunks of one read would double what JSON costs.
                 pieces.append(_new_piece(Piece, (event, _LEFT_OUT if text_only else chunk, shown)))
                 self._chunk_seen = True
                 if chunk.get("choices"):
@@ -250,12 +220,11 @@ class StreamReader:
             self._fail(error_from(classify_error(data if document is None else document)))
         elif data.startswith(DONE):
             self.done = True
-        # Heartbeats, and a comment that a gateway turned into data (llm-gateway).
-        elif data not in ("", "null") and not data.startswith(":"):
+        elif data not in ("", "null") and not data.startswith(":"):  # heartbeats, a comment as data (llm-gateway)
             self._check(document)
             if self.error is None and not isinstance(document, dict):
                 what = f"an event of {len(data)} characters is not JSON, so a part of the answer is lost"
-                self._fail(_invalid(what, data.encode("utf-8", "replace")))
+                self._fail(_invalid(data.encode("utf-8", "replace"), what))
 
     def _check(self, document: Any) -> None:
         error = find_error(document)
@@ -268,27 +237,11 @@ class StreamReader:
 
     def _interrupted(self) -> APIError:
         kind = self.headers.get("content-type", "event-stream")
-        if self._choice_seen or (self._chunk_seen and not self.done):
-            after = f"ended after {len(self.assembler.text)} characters of text"
-            what = f"{after} without a finish_reason or [DONE]: the answer is cut off"
-        elif self.done:
-            before = "chunks without a choice, and " if self._chunk_seen else ""
-            what = f"held nothing but {before}[DONE]: no answer was sent"
-        elif "event-stream" not in kind and self._begin:
+        if self._begin and not (self._chunk_seen or self.done or "event-stream" in kind):
             what = f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})"
-            return _invalid(what, bytes(self._begin[:512]))
-        else:
-            what = "ended before its first chunk: no answer was sent"
+            return _invalid(bytes(self._begin[:512]), what)
+        characters = len(self.assembler.text)
+        plain = f"ended after {characters} characters of text, before its answer was whole"
+        what = _by_dialect("end", plain, characters, self._chunk_seen, self._choice_seen, self.done)
         unfinished = readable(self._decoder.unfinished.encode("utf-8", "replace"))
-        end = f"; its last, unfinished event: {unfinished}" if unfinished else ""
-        return StreamInterrupted(f"the stream {what}{end}")
-
-
-def _loads(text: str) -> Any:
-    """The JSON of an event, or None. (json.loads takes half as long again, looking for white space.)"""
-    text = text.strip()
-    try:
-        value, end = _raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if end == len(text) else None
+        return StreamInterrupted(f"the stream {what}" + (unfinished and f"; its last, unfinished event: {unfinished}"))

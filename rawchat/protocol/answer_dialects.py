@@ -6,14 +6,18 @@
     {"id":"x"}                             the server's JSON is no answer: "choices" is missing
     <html><title>Log in</title></html>     the server answered 200 with something that is not JSON (text/html, 34 bytes)
 
+    data: {...}\\n\\ndata: [DONE]           where no stream was asked for: what its events add up to (mini-sglang)
+
 Which of them is needed was found out by `answer`. Pure.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Tuple
+import json
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 _MARGIN = b" \t\r\n\xef\xbb\xbf"
+_EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
 _JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -25,6 +29,35 @@ def chunk_from(reply: Mapping[str, Any]) -> Dict[str, Any]:
         as_delta["delta"] = choice.get("message") or {}
         choices.append(as_delta)
     return {**reply, "object": "chat.completion.chunk", "choices": choices}
+
+
+def document_in(body: bytes, reader: Any) -> Any:
+    """What a body holds that is no JSON as it stands: a document; the Reply of its events, by `reader`; or `...`.
+
+    Raises the error of these events.
+    """
+    text = body.lstrip(_MARGIN).rstrip().decode("utf-8", "replace")
+    try:
+        return json.loads(text.removesuffix("data: [DONE]"))  # 9router puts a stray one behind the JSON
+    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+        pass
+    if not text.startswith(_EVENT_STARTS):
+        return ...
+    reader.feed(body)
+    reader.close()
+    if reader.error is not None:
+        raise reader.error
+    return reader.reply()
+
+
+def how_it_ended(characters: int, chunk_seen: bool, choice_seen: bool, done: bool) -> str:
+    """Which kind of cut it was that an unfinished stream ended with."""
+    if choice_seen or (chunk_seen and not done):
+        return f"ended after {characters} characters of text without a finish_reason or [DONE]: the answer is cut off"
+    if done:
+        before = "chunks without a choice, and " if chunk_seen else ""
+        return f"held nothing but {before}[DONE]: no answer was sent"
+    return "ended before its first chunk: no answer was sent"
 
 
 def what_came(status: int, headers: Mapping[str, str], body: bytes, document: Any, required: str) -> Tuple[str, str]:
@@ -56,3 +89,11 @@ def _flaw(document: Any, required: str) -> str:
 
 def _kind(value: Any) -> str:
     return _JSON_KINDS.get(type(value), "a number")
+
+
+DIALECTS: Dict[str, Callable[..., Any]] = {
+    "chunk": chunk_from,
+    "document": document_in,
+    "end": how_it_ended,
+    "words": what_came,
+}

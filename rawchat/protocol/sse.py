@@ -3,32 +3,25 @@
     : keep-alive                                        a comment: says nothing
     data: {"choices":[{"index":0,"delta":...            one line of data ...
                                                         ... and the blank line that sends the event off
-    id: 3                                               an id without data: no event, but the id from here on
 
-A line ends at LF, CR or CRLF, wherever the reads were cut, and nowhere else: U+2028 stands raw in the JSON of many
-servers. The text is UTF-8 whatever Content-Type says. Two leniencies:
-
-* The standard drops an event that no blank line follows. Some proxies lose the last line ends, so `close()` gives it
-  out if it is complete: `[DONE]`, or JSON.
-* llama.cpp's server (2024 to mid 2025) wrote `error: {...}` for `data: {"error": {...}}`. An event that has this field,
-  and no data, is given out under its name.
-
-Pure.
+Two leniencies: proxies lose the last blank line, so `close()` gives out a last event that is `[DONE]` or JSON; and
+llama.cpp (2024 to 2025) wrote `error: {...}` for data, which is given out under that name. Pure.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, List, NamedTuple, Optional
+from itertools import takewhile
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from .errors import InvalidResponseError
 
 DONE = "[DONE]"
-# Twice the largest event that is known to be sent on purpose (64 MiB: audio and images as base64 in one chunk).
-MAX_EVENT_BYTES = 128 * 1024 * 1024
-_RETRY = re.compile(rb"(?m)^retry: ?([0-9]{1,15})\n")  # 15 digits of milliseconds are thirty thousand years
+MAX_EVENT_BYTES = 128 * 1024 * 1024  # 64 MiB are known to be sent on purpose: audio and images as base64
+_RETRY = re.compile(rb"(?m)^retry: ?([0-9]{1,15})\n")
 _SAYS_NOTHING = re.compile("(?m)^(?!data|error).*\n|^:.*")
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class Event(NamedTuple):
@@ -45,18 +38,15 @@ _new_event: Callable[[Any, Any], Event] = tuple.__new__
 
 
 class SSEDecoder:
-    """Decodes one event stream, fed in pieces of any size, in time that is linear in the bytes.
+    """Decodes one event stream, fed in pieces of any size, in linear time.
 
-    `max_event_bytes` bounds an event with its blank line, a line end counted as one byte (None: no bound).
-
-    last_event_id   the id in force after the last blank line
-    unfinished      after `close()`: the text that was cut off, or ""
+    `max_event_bytes` bounds an event with its blank line (None: no bound). After `close()`, `unfinished` is the text
+    that was cut off.
     """
 
     def __init__(self, max_event_bytes: Optional[int] = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
-        self.last_event_id = ""
-        self.unfinished = ""
+        self.last_event_id = self.unfinished = ""
         self._limit_bytes = float("inf") if max_event_bytes is None else max_event_bytes
         self._retry_ms: Optional[int] = None
         self._begin()
@@ -70,20 +60,23 @@ class SSEDecoder:
     def feed(self, data: bytes) -> List[Event]:
         """The events that `data` completes. InvalidResponseError if one is too long, once those before it are out."""
         if self._idle and data.endswith(b"\n\n") and b"\r" not in data and len(data) <= self._limit_bytes:
-            # A token, an event, a read: a live answer comes like this, and this is all that is done for it.
+            # A live answer comes like this: a token, an event, a read.
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
                 return [_new_event(Event, (data[6:-2].decode("utf-8", "replace"), "", self.last_event_id, None))]
             return self._take(data)
-        held = self._held
+        held, events = self._held, []
         unseen = max(len(held) - 1, 0)  # where a blank line may be that was not there before
         held += self._with_line_feeds(data) if b"\r" in data or (self._after_cr and data) else data
-        blank = held.rfind(b"\n\n", unseen)
-        end = self._before_oversized(blank + 2) if blank >= 0 else 0
-        events = self._take(bytes(held[:end])) if end else []
-        del held[:end]
+        end = held.rfind(b"\n\n", unseen) + 2
+        if end > 1:
+            if end > self._limit_bytes:
+                blocks = takewhile(lambda block: len(block) + 2 <= self._limit_bytes, held[: end - 2].split(b"\n\n"))
+                end = sum(len(block) + 2 for block in blocks)
+            events = self._take(bytes(held[:end]))
+            del held[:end]
         if not events:
             self._check_size()
-        self._idle = end > 0 and not (held or self._after_cr)
+        self._idle = end > 1 and not (held or self._after_cr)
         return events
 
     def close(self) -> List[Event]:
@@ -92,18 +85,17 @@ class SSEDecoder:
         The decoder is then ready for the next connection; `last_event_id` and `retry_ms` stay.
         """
         self._check_size()
-        self._retry_ms = self.retry_ms
         last_id, rest = self.last_event_id, self._held.decode(self._encoding, "replace")
-        events = [event for event in self._take_block(rest) if _is_complete(event.data)]
-        if not events:
-            self.last_event_id = last_id
+        events = self._take_block(rest)
+        if not any(event.data.strip() in (DONE, "null") or json_in(event.data) is not None for event in events):
+            events, self.last_event_id = [], last_id
         self.unfinished = "" if events else _SAYS_NOTHING.sub("", rest)
         self._begin()
         return events
 
     @property
     def retry_ms(self) -> Optional[int]:
-        """The reconnection time last asked for, or None. It counts before its blank line is here."""
+        """The reconnection time last asked for; it counts before its blank line is here."""
         found = _RETRY.findall(self._held)
         return int(found[-1]) if found else self._retry_ms
 
@@ -114,69 +106,51 @@ class SSEDecoder:
 
     def _with_line_feeds(self, data: bytes) -> bytes:
         """A CR ends its line; an LF right after it, even in the next piece, is part of it."""
-        if self._after_cr and data.startswith(b"\n"):
-            data = data[1:]
+        data = data.removeprefix(b"\n") if self._after_cr else data
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _before_oversized(self, end: int) -> int:
-        """`end`, or where, of the events that are held up to there, the first one above the limit begins."""
-        start = 0
-        while end - start > self._limit_bytes:
-            stop = start + 1 if self._held.startswith(b"\n", start) else self._held.find(b"\n\n", start) + 2
-            if stop - start > self._limit_bytes:
-                return start
-            start = stop
-        return end
-
     def _check_size(self) -> None:
         if len(self._held) > self._limit_bytes:
-            raise InvalidResponseError(
-                f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
-                "raise the decoder's max_event_bytes (None: no limit)"
-            )
+            what = f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
+            raise InvalidResponseError(what + "raise the decoder's max_event_bytes (None: no limit)")
 
     def _take(self, whole: bytes) -> List[Event]:
         text = whole.decode(self._encoding, "replace")
         self._encoding = "utf-8"
-        # The quick way, for events of one line each: n pieces with 2 n line feeds among and after them leave none for
-        # the inside of a piece.
+        # The quick way, for events of one line each: n of them, with 2 n line feeds, have none inside.
         head = "data: " if text.startswith("data: ") else "data:"
-        pieces = text[len(head) : -2].split(f"\n\n{head}")
-        is_plain = text.startswith(head) and text.count("\n") == 2 * len(pieces)
+        lines = text[len(head) : -2].split(f"\n\n{head}")
+        is_plain = text.startswith(head) and text.count("\n") == 2 * len(lines)
         if is_plain and (head == "data: " or "\n\ndata: " not in text):
             last_id = self.last_event_id
-            return [_new_event(Event, (piece, "", last_id, None)) for piece in pieces]
+            return [_new_event(Event, (line, "", last_id, None)) for line in lines]
         return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
     def _take_block(self, block: str) -> List[Event]:
         """The event, if there is one, of the lines between two blank lines."""
-        data: List[str] = []
-        error: List[str] = []
+        said: Dict[str, List[str]] = {"data": [], "error": []}
         event, retry_ms = "", None
-        for line in block.split("\n"):
+        for line in block.split("\n"):  # U+2028, raw in the JSON of many servers, ends none
             name, _, value = line.partition(":")  # of a comment, the name is ""
             value = value[1:] if value.startswith(" ") else value
-            if name == "data":
-                data.append(value)
-            elif name == "error":
-                error.append(value)
+            if name in said:
+                said[name].append(value)
             elif name == "event":
                 event = value
             elif name == "id" and "\0" not in value:
                 self.last_event_id = value
             elif name == "retry" and re.fullmatch("[0-9]{1,15}", value):
                 self._retry_ms = retry_ms = int(value)
-        if not (data or error):
-            return []
-        name = event if data else "error"
-        return [_new_event(Event, ("\n".join(data or error), name, self.last_event_id, retry_ms))]
+        data, event = (said["data"], event) if said["data"] else (said["error"], "error")
+        return [_new_event(Event, ("\n".join(data), event, self.last_event_id, retry_ms))] if data else []
 
 
-def _is_complete(data: str) -> bool:
-    if data.strip() != DONE:
-        try:
-            json.loads(data)
-        except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
-            return False
-    return True
+def json_in(text: str) -> Any:
+    """The JSON of an event, or None. (json.loads takes half as long again, looking for white space.)"""
+    text = text.strip()
+    try:
+        value, end = _raw_decode(text)
+    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+        return None
+    return value if end == len(text) else None
