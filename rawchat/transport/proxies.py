@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Tuple
 from urllib.parse import unquote, urlsplit
 
 
@@ -29,6 +29,11 @@ def proxy_for(scheme: str, host: str, port: int, proxies: Mapping[str, str]) -> 
         if known.get(name):
             return known[name] if "://" in known[name] else f"http://{known[name]}"
     return ""
+
+
+def to_proxy(url: str, headers: Mapping[str, str], proxy_url: str) -> Tuple[str, Dict[str, str]]:
+    """The target and headers of a request that the proxy itself reads: it gets the whole URL (RFC 9112, 3.2.2)."""
+    return url, {**headers, **credentials_of(proxy_url)}
 
 
 def credentials_of(proxy_url: str) -> Dict[str, str]:

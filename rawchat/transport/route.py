@@ -87,10 +87,9 @@ def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> by
     target, name = _target_of(request.url), route.target.name
     if route.proxy is not None and route.target.scheme == "http":
         with optional("proxies"):
-            from .proxies import credentials_of
+            from .proxies import to_proxy
 
-        target = f"http://{name}{target}"  # RFC 9112, 3.2.2: a proxy gets the whole URL
-        headers = {**headers, **credentials_of(route.proxy_url)}
+        target, headers = to_proxy(f"http://{name}{target}", headers, route.proxy_url)
     return encode_request(request.method, target, headers, request.body, name)
 
 
