@@ -27,18 +27,17 @@ def read_answer(
 ) -> Reply:
     """A Reply from a whole body. Raises InvalidResponseError, or the error that the body carries.
 
-    `required` names the key that must hold a list: "choices" (which must not be empty), "data" of models and
-    embeddings, or "" for an endpoint whose shape is not judged.
+    The key `required` must hold a list, that of "choices" not an empty one; "": any object is an answer.
     """
     cause: Optional[Exception] = None
     try:
         document = json.loads(body.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError) as problem:  # RecursionError: nested beyond what any answer is
+    except (ValueError, RecursionError) as problem:  # nested without end
         document = _by_dialect("document", ..., body, StreamReader(status, headers, attempts=attempts))
         if isinstance(document, Reply):
             return document
         cause = problem if document is ... else None
-    # Where the shape is not judged, what says that it is no error is none: a failed batch has a field `errors`.
+    # What names itself, where any object will do, is no error: a failed batch has a field `errors`.
     named = not required and isinstance(document, dict) and document.get("object") not in (None, "error")
     found = None if named else find_error(document)
     if found is not None:
@@ -57,7 +56,7 @@ def _holds(value: Any, required: str) -> bool:
 
 
 def _by_dialect(what: str, otherwise: Any, *given: Any) -> Any:
-    """What the dialects make of what was given; in a copy without them, `otherwise`."""
+    """What the dialects make of it; in a copy without them, `otherwise`."""
     try:
         from .answer_dialects import DIALECTS
     except ImportError:
@@ -82,7 +81,7 @@ def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Repl
 
 
 class Piece(NamedTuple):
-    """What one event brought: the event, its chunk (None for a ping or `[DONE]`), and the text to show."""
+    """An event, its chunk (None for a ping or `[DONE]`), and the text to show."""
 
     event: Optional[Event]
     chunk: Optional[Dict[str, Any]]
@@ -96,12 +95,12 @@ _new_piece: Callable[[Any, Any], Piece] = tuple.__new__  # quicker, as in sse.py
 class StreamReader:
     """Turns the bytes of a 200 into pieces, and knows whether the stream is whole.
 
-        for piece in reader.feed(data): ...       # what `data` completed, in order
-        if reader.error: raise reader.error       # what went wrong after those pieces
-        reader.done                               # `[DONE]` was here: nothing more is read
-        reader.close()                            # the body ended: the last pieces, and perhaps an error
+        for piece in reader.feed(data): ...      # what `data` completed
+        if reader.error: raise reader.error      # what went wrong after those pieces
+        if reader.done: ...                      # `[DONE]` was here: nothing more is read
+        reader.close()                           # the body ended: the last pieces, and perhaps an error
 
-    With `text_only`, {} stands for each chunk, and most of the work is saved.
+    With `text_only`, {} stands for each chunk, which saves most of the work.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], *, choices: int = 1, attempts: int = 1) -> None:
@@ -123,7 +122,7 @@ class StreamReader:
 
     @property
     def finished(self) -> bool:
-        """Whether all the choices that were asked for have a finish_reason."""
+        """Whether all choices that were asked for have a finish_reason."""
         return self.assembler.finished_count >= self.choices
 
     @property
@@ -133,11 +132,11 @@ class StreamReader:
 
     @property
     def inside_answer(self) -> bool:
-        """Whether the last bytes are a part of the answer, and no mere sign of life."""
+        """Whether the last bytes belong to the answer, and are no mere sign of life."""
         return self._decoder.inside_data or self._is_document()
 
     def reply(self) -> Reply:
-        """What has arrived so far; `complete` says whether it is all of it."""
+        """What has arrived so far."""
         reply = self.assembler.reply() if self._whole_reply is None else self._whole_reply
         reply.complete = self.complete
         return _with_facts(reply, self.headers, self.attempts)
@@ -199,10 +198,11 @@ class StreamReader:
                 # Kept, the hundreds of chunks of one read would double what JSON costs.
                 pieces.append(_new_piece(Piece, (event, _LEFT_OUT if text_only else chunk, shown)))
                 self._chunk_seen = True
-                if chunk.get("choices"):
+                choices = chunk.get("choices")
+                if choices:
                     self._choice_seen = True
-                # In the text and not among the keys: it may also stand inside a choice (OpenRouter).
-                if '"error"' in data or assembler.finished_count != finished or not chunk.get("choices"):
+                # Not among the keys: it may also stand inside a choice (OpenRouter).
+                if '"error"' in data or assembler.finished_count != finished or not choices:
                     self._check(chunk)
                 if frame:
                     frame.learn(data, chunk)

@@ -1,11 +1,10 @@
 """Server-sent events: bytes in, events out. WHATWG HTML, section 9.2.6 "Interpreting an event stream", to the letter.
 
-    : keep-alive                                        a comment: says nothing
-    data: {"choices":[{"index":0,"delta":...            one line of data ...
-                                                        ... and the blank line that sends the event off
+    : keep-alive                                  a comment
+    data: {"choices":[{"index":0,"delta":...      a line of data, and the blank line that sends the event off
 
-Two leniencies: proxies lose the last blank line, so `close()` gives out a last event that is `[DONE]` or JSON; and
-llama.cpp (2024 to 2025) wrote `error: {...}` for data, which is given out under that name. Pure.
+Two leniencies: of a last event without its blank line, which proxies lose, `[DONE]` and JSON are given out; and so is
+llama.cpp's `error: {...}` (2024 to 2025), under that name. Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _raw_decode = json.JSONDecoder().raw_decode
 
 
 class Event(NamedTuple):
-    """`event` is "" where the server named none; `id` is the last one in force, perhaps from an earlier event."""
+    """`event` is "" where there is no name; `id` is the last one in force, perhaps from an earlier event."""
 
     data: str
     event: str = ""
@@ -38,24 +37,20 @@ _new_event: Callable[[Any, Any], Event] = tuple.__new__
 
 
 class SSEDecoder:
-    """Decodes one event stream, fed in pieces of any size, in linear time.
-
-    `max_event_bytes` bounds an event with its blank line (None: no bound). After `close()`, `unfinished` is the text
-    that was cut off.
-    """
+    """Decodes a stream in linear time. `max_event_bytes` bounds an event with its blank line (None: no bound)."""
 
     def __init__(self, max_event_bytes: Optional[int] = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
-        self.last_event_id = self.unfinished = ""
+        self.last_event_id = self.unfinished = ""  # unfinished: what `close()` found cut off
         self._limit_bytes = float("inf") if max_event_bytes is None else max_event_bytes
         self._retry_ms: Optional[int] = None
         self._begin()
 
     def _begin(self) -> None:
-        self._held = bytearray()  # what came since the last blank line, every line end as LF
-        self._encoding = "utf-8-sig"  # which drops one byte order mark; behind the first blank line, "utf-8"
+        self._held = bytearray()  # since the last blank line, every line end as LF
+        self._encoding = "utf-8-sig"  # drops one byte order mark
         self._after_cr = False
-        self._idle = False  # the last byte ended an event, and nothing is left over
+        self._idle = False  # nothing is left of the last event
 
     def feed(self, data: bytes) -> List[Event]:
         """The events that `data` completes. InvalidResponseError if one is too long, once those before it are out."""
@@ -65,7 +60,7 @@ class SSEDecoder:
                 return [_new_event(Event, (data[6:-2].decode("utf-8", "replace"), "", self.last_event_id, None))]
             return self._take(data)
         held, events = self._held, []
-        unseen = max(len(held) - 1, 0)  # where a blank line may be that was not there before
+        unseen = max(len(held) - 1, 0)  # where a new blank line may be
         held += self._with_line_feeds(data) if b"\r" in data or (self._after_cr and data) else data
         end = held.rfind(b"\n\n", unseen) + 2
         if end > 1:
@@ -80,10 +75,7 @@ class SSEDecoder:
         return events
 
     def close(self) -> List[Event]:
-        """The end of the body: the unterminated last event, if it is complete.
-
-        The decoder is then ready for the next connection; `last_event_id` and `retry_ms` stay.
-        """
+        """The end of the body: its last event, if complete. What comes then is another body; the last id stays."""
         self._check_size()
         last_id, rest = self.last_event_id, self._held.decode(self._encoding, "replace")
         events = self._take_block(rest)
@@ -95,30 +87,32 @@ class SSEDecoder:
 
     @property
     def retry_ms(self) -> Optional[int]:
-        """The reconnection time last asked for; it counts before its blank line is here."""
+        """The reconnection time last asked for, be its blank line here or not."""
         found = _RETRY.findall(self._held)
         return int(found[-1]) if found else self._retry_ms
 
     @property
     def inside_data(self) -> bool:
-        """Whether an event with data is on its way: the last bytes are no mere keep-alive."""
+        """Whether an event with data is on its way."""
         return b"\ndata" in b"\n" + self._held[:999]
 
     def _with_line_feeds(self, data: bytes) -> bytes:
-        """A CR ends its line; an LF right after it, even in the next piece, is part of it."""
+        """An LF right after a CR, even in the next piece, is part of it."""
         data = data.removeprefix(b"\n") if self._after_cr else data
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _check_size(self) -> None:
         if len(self._held) > self._limit_bytes:
-            what = f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
-            raise InvalidResponseError(what + "raise the decoder's max_event_bytes (None: no limit)")
+            raise InvalidResponseError(
+                f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
+                "raise the decoder's max_event_bytes (None: no limit)"
+            )
 
     def _take(self, whole: bytes) -> List[Event]:
         text = whole.decode(self._encoding, "replace")
         self._encoding = "utf-8"
-        # The quick way, for events of one line each: n of them, with 2 n line feeds, have none inside.
+        # The quick way: n events with 2 n line feeds are of one line each.
         head = "data: " if text.startswith("data: ") else "data:"
         lines = text[len(head) : -2].split(f"\n\n{head}")
         is_plain = text.startswith(head) and text.count("\n") == 2 * len(lines)
@@ -128,11 +122,11 @@ class SSEDecoder:
         return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
     def _take_block(self, block: str) -> List[Event]:
-        """The event, if there is one, of the lines between two blank lines."""
+        """The event of the lines between two blank lines, if there is one."""
         said: Dict[str, List[str]] = {"data": [], "error": []}
         event, retry_ms = "", None
         for line in block.split("\n"):  # U+2028, raw in the JSON of many servers, ends none
-            name, _, value = line.partition(":")  # of a comment, the name is ""
+            name, _, value = line.partition(":")  # "": a comment
             value = value[1:] if value.startswith(" ") else value
             if name in said:
                 said[name].append(value)
@@ -147,7 +141,7 @@ class SSEDecoder:
 
 
 def json_in(text: str) -> Any:
-    """The JSON of an event, or None. (json.loads takes half as long again, looking for white space.)"""
+    """The JSON of an event, or None; quicker than json.loads, which looks for white space."""
     text = text.strip()
     try:
         value, end = _raw_decode(text)
