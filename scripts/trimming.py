@@ -76,7 +76,8 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
             indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
             while first and lines[first - 1].startswith(f"{indent}#"):
                 first -= 1
-            while first and not lines[first - 1].strip() and (last >= len(lines) or not lines[last].strip()):
+            ends = last >= len(lines) or not lines[last].strip() or not lines[last].startswith(indent)
+            while first and ends and not lines[first - 1].strip():
                 first -= 1
         lines[first:last] = [f"{line}\n" for line in edit.lines]
     return "".join(lines)

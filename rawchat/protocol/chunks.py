@@ -1,18 +1,12 @@
 """The chunks of a stream in, the Reply that the same call would have brought without streaming out.
 
     {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[
-     {"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
-    {..., "choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}
-    {..., "choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"ci"}}]},...}]}
+     {"index":0,"delta":{"role":"assistant","content":"Hel"},"finish_reason":null}]}
     {..., "choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
     {..., "choices":[],"usage":{"prompt_tokens":8,"completion_tokens":2,"total_tokens":10}}
 
-API reference, "The chat completion chunk object"; but any field may be missing, null, empty or repeated:
-
-    of the chunk   id, created, model: the first that says something. All else, usage too: the last; nothing is summed
-    of a choice    finish_reason: the last real one. Lists (logprobs, token ids) are extended
-    of the delta   role: once. All else is merged (`merging.py`), a tool call with that of its index
-
+API reference, "The chat completion chunk object"; but any field may be missing, null, empty or repeated. Of id, created
+and model the first that says something holds, of all else the last; lists grow, and the delta is merged (`merging.py`).
 Asks `chunk_dialects.py` about other shapes. Does not judge whether the stream was whole. Pure.
 """
 
@@ -31,7 +25,7 @@ _NOTHING = object()
 
 
 class ChunkAssembler:
-    """Assembles one stream. `add` every chunk, then take `reply()`; at any time, for what has arrived so far."""
+    """Assembles one stream: `add` every chunk, and take `reply()` at any time."""
 
     def __init__(self) -> None:
         self.finished_count = 0  # choices that have a real finish_reason ("" and "null" are none)
@@ -42,10 +36,8 @@ class ChunkAssembler:
         self._flushed = False
 
     def add(self, chunk: Mapping[str, Any]) -> str:
-        """Take in one chunk; the text to show for it, which is what it adds to choice 0.
-
-        What is given out, by `flush()` too, makes up `reply().text`. It is well formed: the first half of a surrogate
-        pair that a server cut in two waits for the second.
+        """The text to show for a chunk: what it adds to choice 0. The first half of a surrogate pair that a server cut
+        in two waits for the second.
         """
         settled_names, fields = self._settled, self._fields
         for name, value in chunk.items():
@@ -60,7 +52,7 @@ class ChunkAssembler:
         return shown
 
     def add_text(self, name: str, text: str) -> str:
-        """As `add`, for more of a string that choice 0 has already, in a chunk that says nothing else."""
+        """As `add`, for a chunk that only has more of a string of choice 0."""
         choice = self._choices[0]
         if name != "content":
             choice.fields[name].put(text)
@@ -70,7 +62,7 @@ class ChunkAssembler:
         return text if not self._high_half and text.isprintable() else self._joined(text) if text else ""
 
     def flush(self) -> str:
-        """What is left at the end: U+FFFD for half a pair; or all text, if the first choice turns out not to be 0."""
+        """The rest: U+FFFD for half a pair; or all text, if the first choice is not 0."""
         held, self._high_half = self._high_half, ""
         if self._flushed or not self._choices or 0 in self._choices:
             return "\ufffd" if held else ""
@@ -79,17 +71,16 @@ class ChunkAssembler:
 
     @property
     def finished(self) -> bool:
-        """Whether a choice appeared, and each that did has a real finish_reason."""
+        """Whether each choice that appeared has a real finish_reason."""
         return 0 < len(self._choices) <= self.finished_count
 
     @property
     def text(self) -> str:
-        """The text of the first choice so far, without a held back half of a pair."""
         text = text_of(self._choices[min(self._choices)].content) if self._choices else ""
         return text[:-1] if self._high_half else text
 
     def reply(self) -> Reply:
-        """What has arrived so far, as a whole reply; a new one each time."""
+        """What has arrived so far, as a new reply."""
         first = {"id": None, "object": "chat.completion", "created": None, "model": None}
         choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
         return Reply({**first, "choices": choices, "usage": None, **self._fields})
@@ -137,7 +128,7 @@ class ChunkAssembler:
             beside[name] = merged(beside.get(name), value, name) if grows else value
 
     def _joined(self, text: str) -> str:
-        """`text` behind the held back half, well formed; its own last character is held back if that is a high half."""
+        """`text` behind the held back half; a high half at its end is held back."""
         text = self._high_half + text
         self._high_half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         return well_formed(text[:-1] if self._high_half else text)
@@ -156,7 +147,7 @@ class Choice:
         self.notes: Dict[str, Any] = {}  # what the dialects remember
 
     def add(self, choice: Mapping[str, Any]) -> str:
-        """Take in what the delta of a choice says; the text it adds, as it came."""
+        """The text that the delta of a choice adds, as it came."""
         delta = choice.get("delta")
         if not isinstance(delta, dict) or not delta:
             return "" if delta or not choice.get("message") else self._add_message(choice["message"])
@@ -203,7 +194,6 @@ class Choice:
         return merged(known, value, name) if said is None else said
 
     def _add_call(self, entry: Dict[str, Any]) -> None:
-        """Merge a fragment of a tool call into the call of its index."""
         index, identity = entry.get("index"), entry.get("id")
         call = self.calls.get(index) if index.__class__ is int else None
         other = call and identity and call.get("id") not in (None, "", identity)  # Ollama: each call has the index 0
@@ -214,14 +204,14 @@ class Choice:
             merged(self.calls.setdefault(index, Merged()), entry)
 
     def _add_parts(self, content: Any) -> str:
-        """A list of typed parts (Mistral): text joins the other text, the rest keeps its place."""
+        """Typed parts (Mistral): text joins the other text, the rest keeps its place."""
         pieces = _asked("content", self, content, content if isinstance(content, list) else [content])
         for piece in pieces:
             (self.content.put if isinstance(piece, str) else self.content.put_part)(piece)
         return text_of(pieces)
 
     def _add_message(self, message: Any) -> str:
-        """All of it so far in place of a delta (some relays); beside deltas (Perplexity), it says nothing new."""
+        """All of it so far in place of a delta (some relays), or beside one (Perplexity)."""
         text = _asked("message", self, message)
         if text is None and isinstance(message, dict):
             known, whole = text_of(self.content), text_of(message.get("content"))
@@ -230,7 +220,7 @@ class Choice:
         return text or ""
 
     def _content(self) -> Any:
-        """A string; None if nothing ever was one; a list if there were other parts than text."""
+        """A string, None, or a list if there were other parts than text."""
         if all(isinstance(piece, str) for piece in self.content):
             return settled(self.content) if self.content else None
         return _asked("parts", self, self.content, list(self.content))

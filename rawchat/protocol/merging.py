@@ -19,9 +19,9 @@ WHOLE = _REPLACED | {"arguments"}  # what never comes in pieces if it is no stri
 
 
 class Text(list[Any]):
-    """The pieces of a string, joined in heaps: a token costs ten times its letters as a string of its own."""
+    """The pieces of a string, joined in heaps: alone, a token costs ten times its letters."""
 
-    heaps = 0  # how many entries at the front are never joined again: each letter is copied once
+    heaps = 0  # entries at the front that are never joined again
 
     def put(self, piece: str) -> None:
         self.append(piece)
@@ -30,7 +30,6 @@ class Text(list[Any]):
             self.heaps += 1
 
     def put_part(self, part: Any) -> None:
-        """An entry that is no text, behind which another heap begins."""
         self.append(part)
         self.heaps = len(self)
 
@@ -44,7 +43,7 @@ class MergedList(list[Any]):
 
 
 def merged(old: Any, new: Any, name: str = "", depth: int = 0) -> Any:
-    """`old` continued by `new`, a later value of the same `name`. `new` is not changed, `old` only if it is ours."""
+    """`old` continued by `new`, of the same `name`. `old` is changed only if it is ours."""
     if new is None or new == "":
         return new if old is None else old
     if old is None or old == "" or depth > DEEPEST:
@@ -77,7 +76,7 @@ def _continued(old: Any, new: str, name: str) -> Any:
 
 
 def settled(value: Any) -> Any:
-    """Merged values as plain JSON again, new wherever they were ours."""
+    """As plain JSON again."""
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, Text):

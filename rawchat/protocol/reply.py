@@ -3,12 +3,12 @@
     {"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o-mini","choices":[{"index":0,"finish_reason":"stop",
      "message":{"role":"assistant","content":"Hello!"}}],"usage":{"prompt_tokens":8,"completion_tokens":2,...}}
 
-    reply["usage"]["prompt_tokens"]     it is a dict: json.dumps, ==, `in`, ** and all else work
+    reply["usage"]["prompt_tokens"]     it is a dict
     reply.usage.prompt_tokens           the same, at every depth
     reply.text, reply.message, ...      what people want from a reply, whatever shape the server gave it
-    reply.attempts, reply.cost, ...     what the call knows about it; not part of the JSON, and wins over its names
+    reply.attempts, reply.cost, ...     what the call knows about it, and no part of the JSON
 
-What an attribute led to takes the plain dict's place. Does not judge whether the JSON is a completion. Pure.
+Does not judge whether the JSON is a completion. Pure.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-# API reference, "The chat completion object": what may be absent reads as None then; by the name under which its object
-# stands ("": the reply). What other servers leave out: `reply_fields.py`.
+# API reference, "The chat completion object": what reads as None where it is absent, by the name of its object ("": the
+# reply). What other servers leave out: `reply_fields.py`.
 _OPTIONAL = {
     "": "usage service_tier system_fingerprint",
     "choices": "logprobs",
@@ -30,7 +30,7 @@ _SENDABLE = ("name", "refusal", "tool_calls", "function_call", "audio")
 
 
 class Fields(dict[str, Any]):
-    """A dict inside a reply, whose keys also read as attributes. `reply.usage` is one."""
+    """A dict inside a reply, whose keys also read as attributes."""
 
     _kind = ""  # the name it stands under
 
@@ -65,11 +65,10 @@ class Fields(dict[str, Any]):
 
 
 class Items(list[Any]):
-    """A list inside a reply whose dicts read as attributes. `reply.choices` is one."""
+    """A list inside a reply whose dicts read as attributes."""
 
 
 def readable_by_attribute(value: Any, name: str = "") -> Any:
-    """`value`, which stands under `name`, with its outermost dicts as Fields."""
     if value.__class__ is dict:
         fields = Fields(value)
         fields.__dict__["_kind"] = name
@@ -82,14 +81,14 @@ def readable_by_attribute(value: Any, name: str = "") -> Any:
 class Reply(Fields):
     """A shallow copy of the decoded JSON. If that is no completion (a list of models), properties are "", [], None."""
 
-    request_id: Optional[str] = None  # from the response headers
-    attempts: int = 1  # how many times the request was sent
+    request_id: Optional[str] = None
+    attempts: int = 1
     cost: Optional[float] = None  # US dollars; None: the price is unknown
-    headers: Optional[Mapping[str, str]] = None  # of the response, case-insensitive
-    elapsed_s: Optional[float] = None  # seconds from the first send to the end of the answer
-    first_text_s: Optional[float] = None  # seconds to the first text of a stream
+    headers: Optional[Mapping[str, str]] = None
+    elapsed_s: Optional[float] = None  # from the first send to the end of the answer
+    first_text_s: Optional[float] = None  # to the first text of a stream
     complete: bool = True  # False for what a broken or abandoned stream left behind
-    parsed: Any = None  # the answer as a value of the type that was asked for (Client.parse)
+    parsed: Any = None  # of Client.parse
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in Reply.__annotations__:
@@ -98,7 +97,7 @@ class Reply(Fields):
 
     @property
     def text(self) -> str:
-        """The text of the first choice, the one of the lowest index; or ""."""
+        """The text of the choice of the lowest index, or ""."""
         return text_of(self._message().get("content"))
 
     @property
@@ -108,13 +107,12 @@ class Reply(Fields):
 
     @property
     def reasoning(self) -> str:
-        """The model's thinking, if the server shows it, or "". Tags such as <think> stay in the text."""
-        # DeepSeek, SGLang, GLM have the first; OpenRouter, vLLM, Ollama the second, or the same text in both.
+        """The model's thinking, or ""; tags such as <think> stay in the text."""
+        # DeepSeek, SGLang, GLM have the first; OpenRouter, vLLM, Ollama the second, or both.
         return self._said("reasoning_content", "reasoning")
 
     @property
     def refusal(self) -> Optional[str]:
-        """The model's words of refusal (structured outputs), or None."""
         return self._said("refusal") or None
 
     @property
@@ -125,8 +123,8 @@ class Reply(Fields):
 
     @property
     def tool_calls(self) -> List[Fields]:
-        """The tool calls of the first choice: [{"id", "type", "function": {"name", "arguments"}}, ...]. `arguments` is
-        always a string: JSON, if the model wrote it well and max_tokens did not cut it.
+        """[{"id", "type", "function": {"name", "arguments"}}, ...] of the first choice. `arguments` is a string: JSON,
+        if the model wrote it well.
         """
         calls = self._message().get("tool_calls")
         found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
@@ -134,7 +132,7 @@ class Reply(Fields):
 
     @property
     def message(self) -> Dict[str, Any]:
-        """The assistant's message, fit to be sent back in the next request: a new, plain dict."""
+        """The assistant's message, fit to be sent back: a new, plain dict."""
         text = json.dumps({**self._message(), "tool_calls": self.tool_calls}, ensure_ascii=False)
         message: Dict[str, Any] = json.loads(well_formed(text))
         try:
@@ -165,7 +163,6 @@ class Reply(Fields):
         return found
 
     def _said(self, *names: str) -> str:
-        """The text of the first of these fields of the message that has one."""
         message = self._message()
         said = next(filter(None, (text_of(message.get(name)) for name in names)), "")
         if said or not isinstance(message.get("content"), list):
@@ -182,7 +179,7 @@ class Reply(Fields):
 
 
 def index_of(item: Mapping[str, Any], place: int) -> int:
-    """The index that a choice states, or its place. Relays send null, "0" and 0.0, too."""
+    """The index that a choice states, or its place. Relays send null, "0" and 0.0."""
     try:
         return int(item["index"])
     except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: Python's json lets infinity in
@@ -190,7 +187,7 @@ def index_of(item: Mapping[str, Any], place: int) -> int:
 
 
 def real_finish_reason(value: Any) -> Optional[str]:
-    """`value` if it says that something finished. SGLang, GLM and old Ollama send "" for null, KoboldCpp "null"."""
+    """None also for "" (SGLang, GLM, old Ollama) and "null" (KoboldCpp)."""
     return value if isinstance(value, str) and value and value != "null" else None
 
 
@@ -208,10 +205,7 @@ def _text_of_part(part: Any) -> str:
 
 
 def well_formed(text: str) -> str:
-    """`text` with surrogate pairs joined and lone halves as U+FFFD, so that it can be printed, written and sent.
-
-    JavaScript gateways cut text between two UTF-16 units, and JSON holds each half escaped on its own.
-    """
+    """`text` with surrogate pairs joined and lone halves as U+FFFD: JavaScript gateways cut between UTF-16 units."""
     if text.isascii():
         return text
     try:
@@ -222,7 +216,7 @@ def well_formed(text: str) -> str:
 
 
 def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
-    """One tool call in the API's shape: a copy without the stream's index, its arguments a string."""
+    """A copy of a tool call without the stream's index, its arguments a string."""
     plain = {"id": "", **{name: value for name, value in call.items() if name != "index" and value is not None}}
     for kind, text_name in (("function", "arguments"), ("custom", "input")):
         inner = plain.get(kind)
@@ -233,7 +227,7 @@ def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def json_text(value: Any) -> str:
-    """Arguments as a string: llama.cpp and small relays send the object itself, or null."""
+    """Arguments as a string: llama.cpp sends the object itself, others null."""
     if value is None or isinstance(value, str):
         return well_formed(value or "")
     return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
