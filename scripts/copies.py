@@ -193,7 +193,9 @@ def _missing(plan: Plan) -> List[str]:
     names = ", ".join(feature.name for feature in missing_features(plan))
     if not names:
         return []
-    says = "Left out; each comes with `--with NAME`, and `scripts/vendor --help` says what it is:"
+    says = (
+        "Left out, with what served them alone; each comes by `--with NAME`, `scripts/vendor --help` says what it is:"
+    )
     return [says, "", *textwrap.wrap(names, 110, initial_indent="    ", subsequent_indent="    "), ""]
 
 

@@ -282,6 +282,9 @@ def _all_of(name: str) -> Tuple[str, ...]:
     return next(floor.modules for floor in FLOORS if floor.name == name)
 
 
+# What a call costs is asked of it by whoever counts.
+_BILL = ("protocol/prices.py", "protocol/cost.py", "bill.py")
+
 # All that is no part of the core: a client that chats, streams, sends, retries and explains errors. The core reaches
 # these modules by imports inside functions alone: those of a method through protocol/optional.py, which names the
 # feature that is missing; for the others (hints, inside, cures, log, cost ...) it does without.
@@ -337,7 +340,7 @@ OPTIONAL = (
     Feature(
         "cost",
         "what calls cost: reply.cost, CostTracker, estimate_cost, budgets",
-        ("protocol/prices.py", "protocol/cost.py", "protocol/tracker.py", "bill.py"),
+        ("protocol/tracker.py", *_BILL),
     ),
     Feature(
         "feature_errors",
@@ -356,21 +359,21 @@ OPTIONAL = (
     Feature("history", "trim_messages and its kin", ("protocol/history.py",)),
     Feature("schema", "tool_schema, from a function", ("protocol/schema.py",)),
     Feature("tools", "run_tools", ("tools.py",)),
-    Feature("session", "ChatSession", ("session.py", "bill.py")),
+    Feature("session", "ChatSession", ("session.py", *_BILL)),
     Feature("async", "AsyncClient", ("aclient.py",)),
     Feature(
         "parts",
         "the single steps, over responses of requests: handle_response, iter_events, robust_chat",
-        ("parts.py", "transport/requests_transport.py", "transport/hand_made.py", "bill.py"),
+        ("parts.py", "transport/requests_transport.py", "transport/hand_made.py", *_BILL),
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
-    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", "bill.py")),
+    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", *_BILL)),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
     Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py", "transport/hand_made.py")),
     Feature(
         "lab",
         "instruments for looking at the wire, and the command line",
-        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", "bill.py"),
+        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", *_BILL),
     ),
 )
 

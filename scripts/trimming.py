@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from closure import FACE, VERSION, closure, is_for_type_checkers, offered, remembered
-from floors import package
+from floors import imports_of, package
 from scopes import bound_by
 
 WIDTH = 120
@@ -55,7 +55,7 @@ def trimmed(root: Path, paths: Iterable[str]) -> Dict[str, str]:
     offers = set(offered(root, FACE).values())
     offers |= {(item.module, item.name) for item in remembered(root, FACE) if item.when != "never"}
     while True:
-        used = _Uses(texts)
+        used = _Uses(root, texts)
         smaller = {path: _edited(texts[path], used.unused(path, offers)) for path in _own(texts)}
         if all(texts[path] == text for path, text in smaller.items()):
             return texts
@@ -231,9 +231,9 @@ def _end(node: ast.AST) -> int:
 class _Uses:
     """Which names the modules of a copy use, of their own and of one another."""
 
-    def __init__(self, texts: Dict[str, str]) -> None:
+    def __init__(self, root: Path, texts: Dict[str, str]) -> None:
         self._trees = {path: ast.parse(text) for path, text in texts.items()}
-        self._imported = {name for path in _own(texts) for name in _imported_names(self._trees[path])}
+        self._taken = {(item.module, item.name) for path in _own(texts) for item in imports_of(root, path, texts[path])}
         self._named = {path: _names(tree) for path, tree in self._trees.items()}
         self._asked = sum(map(_attributes, self._trees.values()), Counter())
 
@@ -251,7 +251,7 @@ class _Uses:
         return edits
 
     def _is_used(self, path: str, name: str, node: ast.stmt) -> bool:
-        known = name.startswith("__") or name in self._imported or self._is_asked(name, node)
+        known = name.startswith("__") or (path, name) in self._taken or self._is_asked(name, node)
         return known or self._named[path][name] > _names(node)[name]
 
     def _is_asked(self, name: str, node: ast.stmt) -> bool:
@@ -263,8 +263,12 @@ class _Uses:
         private = isinstance(node, _DEFINITIONS) and node.name.startswith("_") and not node.name.startswith("__")
         return private and not self._is_asked(_defined(node)[0], node)
 
+    def _is_wanted(self, path: str, name: str) -> bool:
+        """Whether what a module imports is used in it, or taken from it by others."""
+        return bool(self._named[path][name] or self._asked[name] or (path, name) in self._taken)
+
     def _shorter_import(self, path: str, node: "ast.Import | ast.ImportFrom") -> Iterator[Edit]:
-        kept = [each for each in node.names if self._named[path][each.asname or each.name.partition(".")[0]]]
+        kept = [each for each in node.names if self._is_wanted(path, each.asname or each.name.partition(".")[0])]
         if (isinstance(node, ast.ImportFrom) and node.module == "__future__") or len(kept) == len(node.names):
             return
         line = ast.unparse(type(node)(**{**vars(node), "names": kept}))
@@ -292,13 +296,6 @@ def _attributes(tree: ast.AST) -> "Counter[str]":
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found[node.value] += 1
     return found
-
-
-def _imported_names(tree: ast.AST) -> Iterator[str]:
-    """What a module takes from others of ours."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            yield from (alias.name for alias in node.names)
 
 
 def _defined(node: ast.stmt) -> List[str]:

@@ -115,6 +115,10 @@ tell(type(e).__name__, e.retry_after_s, e.hint, c.transport.sleeps)""", ["RateLi
 s = client(["Hel", {"error": {"message": "no", "code": 529}}], max_retries=0).stream("Hi")
 e = error_of(lambda: list(s))
 tell(type(e).__name__, e.reply.text)""", ["InternalServerError", "Hel"]),
+    ("an error as an event of that name", """
+s = client(reply(pieces=[b'event: error\\ndata: {"error": {"message": "no", "type": "tokens", "code": "c1"}}\\n\\n']), max_retries=0).stream("Hi")
+e = error_of(lambda: list(s))
+tell(e.message, e.code, e.body)""", ["200 OK with an error inside (c1): no", "c1", {"message": "no", "type": "tokens", "code": "c1"}]),
     ("a stream of chunks that are alike", """
 s = client([*"Hello", "[DONE]"]).stream("Hi")
 tell(list(s), s.reply.text)""", [["H", "e", "l", "l", "o"], "Hello"]),
@@ -424,13 +428,17 @@ tell(c.transport.requests[0].url)"""
 
 @pytest.mark.parametrize("feature", [feature.name for feature in floors.OPTIONAL])
 def test_each_feature_can_be_imported_alone(tmp_path, feature):
-    """Its modules bring along what they need."""
+    """Its modules bring along what they need, also to make a call."""
     run = copy_of(tmp_path, "memory", feature)
     modules = next(row.modules for row in floors.OPTIONAL if row.name == feature)
     names = [
         path[:-3].replace("/", ".").replace(".__init__", "") for path in modules if not path.endswith("__main__.py")
     ]
-    assert run(f"import importlib\nfor name in {names!r}: importlib.import_module('{NAME}.' + name)\ntell()") == []
+    program = f"""
+import importlib
+for name in {names!r}: importlib.import_module('{NAME}.' + name)
+tell(client(DOCUMENT).chat("Hi").text)"""
+    assert run(program) == ["Hello!"]
 
 
 def test_a_copy_with_cost_says_what_a_call_cost(tmp_path):

@@ -328,6 +328,17 @@ def test_what_another_module_of_the_copy_uses_stays(tmp_path):
     assert left["core.py"] == core
 
 
+def test_what_a_module_hands_on_stays(tmp_path):
+    """It is imported there for others to take, by name or through the module."""
+    lower = "def one():\n    pass\n\n\ndef two():\n    pass\n\n\ndef three():\n    pass\n"
+    middle = "from .lower import one, three, two\n"
+    core = "from . import middle\nfrom .middle import one\n\n\ndef face():\n    one(middle.two)\n    from .absent import known\n"
+    paths = ["lower.py", "middle.py", "core.py", "__init__.py"]
+    left = trimmed(package(tmp_path, core=core, middle=middle, lower=lower), paths)
+    assert left["middle.py"] == "from .lower import one, two\n"
+    assert "three" not in left["lower.py"] and "two" in left["lower.py"]
+
+
 def test_a_small_copy_of_the_package_is_smaller_than_its_modules():
     """And every module of it can be compiled."""
     paths = closure(forms.SOURCE)

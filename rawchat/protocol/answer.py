@@ -217,7 +217,7 @@ class StreamReader:
         """An event that is no chunk."""
         data = event.data.strip()
         if event.event == "error":
-            self._fail(error_from(classify_error(data if document is None else document)))
+            self._fail(error_from(classify_error(data)))
         elif data.startswith(DONE):
             self.done = True
         elif data not in ("", "null") and not data.startswith(":"):  # heartbeats, a comment as data (llm-gateway)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 
 from ..protocol.errors import APIError, PayloadError
 from ..protocol.feature_errors import ContentFilterFinishReasonError, LengthFinishReasonError, SchemaMismatch
+from ..protocol.optional import optional
 from ..protocol.reply import Reply, plain_tool_call, text_of
 from .objects import Omit
 from .types.chat import ChatCompletion, ParsedChatCompletion
@@ -50,7 +51,8 @@ def pydantic_function_tool(
 
     Always strict. Raises PayloadError, with the path, for what strict mode cannot say.
     """
-    from ..protocol.schema import tool_schema
+    with optional("parse"):
+        from ..protocol.schema import tool_schema
 
     tool = tool_schema(model, name=name, description=description, strict=True)
     function = PydanticFunctionTool(tool["function"])
@@ -85,7 +87,8 @@ def expect(response_format: Any, tools: Any, *, all_strict: bool = False) -> Exp
             raise PayloadError(f'only function tools with "strict": True can be parsed, and {name!r} is none')
     if response_format is None or isinstance(response_format, (Omit, Mapping)):
         return Expected(response_format, None, strict)
-    from ..protocol.schema import format_of
+    with optional("parse"):
+        from ..protocol.schema import format_of
 
     form = format_of(response_format)
     return Expected(form.response_format, form, strict)
@@ -144,7 +147,8 @@ def content_of(message: Mapping[str, Any], expected: Expected, reply: Reply) -> 
     text = text_of(message.get("content"))
     if expected.format is None or not text or message.get("refusal"):
         return None
-    from ..protocol.parse import without_fence
+    with optional("parse"):
+        from ..protocol.parse import without_fence
 
     try:
         return expected.format.read(without_fence(text))
@@ -169,7 +173,8 @@ def arguments_of(name: str, arguments: str, expected: Expected, reply: Reply, wh
     try:
         if model is None:
             return json.loads(arguments)
-        from ..protocol.schema import tool_arguments
+        with optional("parse"):
+            from ..protocol.schema import tool_arguments
 
         values = tool_arguments(model, arguments)
         return model.model_validate(values) if hasattr(model, "model_validate") else model(**values)

@@ -17,6 +17,7 @@ import sys
 from functools import partial
 from typing import Any, AsyncGenerator, Dict, List, Optional
 
+from ..protocol.optional import optional
 from .failures import ProxyError
 from .http1 import HTTP_FAILURES, ResponseReader
 from .route import Origin, Route
@@ -258,7 +259,8 @@ async def _reach(pool: Pool, route: Route, origin: Origin, tls: Any) -> Connecti
 
 async def _tunnel(connection: Connection, route: Route, tls: Any) -> None:
     """CONNECT, then TLS with the target itself. The connect timeout bounds it all."""
-    from .tunnel import connect_bytes
+    with optional("proxies"):
+        from .tunnel import connect_bytes
 
     assert route.proxy is not None
     if route.proxy.scheme == "https" and sys.version_info < (3, 11):  # asyncio can't before
