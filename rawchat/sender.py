@@ -190,7 +190,8 @@ def open_transport(transport: Union[Transport, str, None]) -> Tuple[Transport, b
     """
     if isinstance(transport, Transport):
         return transport, False
-    name = transport or ("pyodide" if sys.platform == "emscripten" else "requests")
+    default = "pyodide" if sys.platform == "emscripten" else "requests"
+    name = default if transport is None else transport
     if name not in tuple(_DOORS):  # whatever it is, it may not be hashable
         shown = redact_text(repr(transport))
         raise PayloadError(f'transport must be "requests", "stdlib", "pyodide" or a Transport, not {shown}')

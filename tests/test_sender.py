@@ -272,7 +272,7 @@ def test_the_default_door_is_ours_to_close_and_a_given_one_is_not():
         assert (door.name, ours) == (expected, True)
 
 
-@pytest.mark.parametrize("wrong", ["carrier-pigeon", 7, dict])
+@pytest.mark.parametrize("wrong", ["carrier-pigeon", "", 0, 7, dict, {}, []])
 def test_a_door_that_is_none_is_refused(wrong):
     with pytest.raises(rawchat.PayloadError, match="transport must be"):
         sender_module.open_transport(wrong)
