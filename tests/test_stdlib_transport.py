@@ -1,8 +1,10 @@
 """The door of the standard library: what is particular to it. What it has in common with the others is in test_doors.py."""
 
+import gc
 import socket
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -161,6 +163,23 @@ def test_cancelled_while_the_end_is_read(door):
         assert "cancelled" in str(fails(errors.APIConnectionError, response.read_some))
         again = post(door, server.url)
         assert again.head.reused is False and read_all(again) == [b"2"]
+
+
+def test_a_door_that_nobody_closed_goes_at_once():
+    """Its idle connections with it, and without a ResourceWarning: nothing waits for the collector of circles."""
+    gc.collect()
+    gc.disable()
+    try:
+        with RawServer(plain(b"1"), plain(b"2")) as server:
+            door = StdlibTransport()
+            for body in (b"1", b"2"):
+                assert read_all(post(door, server.url)) == [body]
+            gone = weakref.ref(door)
+            del door
+            assert gone() is None
+            assert server.hung_up.wait(PATIENCE_S)
+    finally:
+        gc.enable()
 
 
 # Chosen.

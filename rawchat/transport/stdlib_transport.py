@@ -92,6 +92,7 @@ class StdlibTransport(Transport):
             while idle:
                 connection = idle.pop()
                 if not connection.has_come():
+                    connection.door = self
                     return connection
                 connection.close()
         except IndexError:
@@ -100,6 +101,7 @@ class StdlibTransport(Transport):
 
     def keep(self, connection: _Connection) -> None:
         """Take back a connection whose answer has ended."""
+        connection.door = None  # in a circle, Python would end the socket before the door, with a ResourceWarning
         idle = self._idle.setdefault(connection.route, [])
         if connection.reader.reusable and len(idle) < self._pool_size:
             idle.append(connection)
@@ -134,7 +136,7 @@ class _Connection(Connection):
         self.route = route
         self.stream: Any = None  # what is read and written: the socket, or TLS in it
         self.has_come: Callable[[], Any] = bool  # bytes to read, or the end
-        self._door = door
+        self.door: Optional[StdlibTransport] = door
         self._answered = False
 
     def open(self, tls: Any, timeout_s: Optional[float]) -> None:
@@ -177,7 +179,8 @@ class _Connection(Connection):
 
     def give_back(self) -> None:
         self._answered = True
-        self._door.keep(self)
+        if self.door is not None:
+            self.door.keep(self)
 
     def close(self) -> None:
         if self._socket is not None:
