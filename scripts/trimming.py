@@ -94,6 +94,7 @@ class _Seams:
         self._lines = text.splitlines()
         self._absent = absent
         tree = ast.parse(text)
+        self._has_any = any(isinstance(node, ast.alias) and node.name == "Any" for node in ast.walk(tree))
         self._block(tree.body)
         if any("raise left_out(" in line for edit in self.edits for line in edit.lines):
             self._import_left_out(tree.body)
@@ -155,7 +156,10 @@ class _Seams:
         for node in block.body:
             if self._is_absent([node]):
                 names = [bound_by(alias) for alias in node.names]  # type: ignore[attr-defined]
-                self.edits.append(Edit(node.lineno, _end(node), tuple(f"    {name} = Any" for name in names)))
+                lines = [] if self._has_any else ["    from typing import Any", ""]
+                self._has_any = True
+                lines += [f"    {name} = Any" for name in names]
+                self.edits.append(Edit(node.lineno, _end(node), tuple(lines)))
 
     def _import_left_out(self, body: List[ast.stmt]) -> None:
         """Beside `optional`, which goes if nothing else needs it."""

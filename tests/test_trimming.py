@@ -220,6 +220,24 @@ if TYPE_CHECKING:
 def face(value: Known) -> Any:
     pass
 """),
+    ("for type checkers alone, of whom nothing else is said", """
+if TYPE_CHECKING:
+    from .absent import Known, known
+
+
+def face(value: Known) -> known:
+    pass
+""", """
+if TYPE_CHECKING:
+    from typing import Any
+
+    Known = Any
+    known = Any
+
+
+def face(value: Known) -> known:
+    pass
+"""),
     ("who is used by none", """
 import json
 import re
