@@ -128,6 +128,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    # Python 3.13 replaces this module while it is loaded, and gives a second thread the old one, which is empty.
+    import_module("collections.abc")
     value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
     globals()[name] = value  # the next look-up is a plain one
     return value
