@@ -1,7 +1,9 @@
 """Client: posts a payload, reads the answer, tries again where that helps, and keeps the bill.
 
-messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
-         -> sse / chunks -> Reply -> CostTracker
+    messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
+             -> sse / chunks -> Reply -> CostTracker
+
+How a call is driven is in `sender.py`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, NotInThisCopy, PayloadError
-from .protocol.optional import optional
+from .protocol.optional import left_out, optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import Wait
@@ -49,9 +49,8 @@ class Teller:
             from .bill import Bill
 
             self._make_bill = Bill
-        if cost_tracker is not None:
-            with optional("cost"):
-                from . import bill  # noqa: F401
+        if cost_tracker is not None and self._make_bill is None:
+            raise left_out("cost")
         # Learned from refusals.
         self.stream_options_refused = False
         self.embedding_format: Optional[str] = "base64"  # None: none is asked for

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from closure import FACE, VERSION, UnknownFeature, checked, closure, data_files, left_out, offered
 from floors import OPTIONAL, Feature, imports_of
@@ -116,16 +116,23 @@ def _face(root: Path, there: Set[str]) -> str:
     absent = {item.line for item in imports_of(root, FACE) if item.when == "never" and item.module not in there}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.lineno in absent:
-            last = node.end_lineno or node.lineno
-            lines[node.lineno - 1 : last] = [""] * (last - node.lineno + 1)
+            gone = [(node.lineno, node.end_lineno or node.lineno)]
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            assert isinstance(node.value, ast.Dict)
-            for key, names in zip(node.value.keys, node.value.values):
-                if key is not None and f"{ast.literal_eval(key).replace('.', '/')}.py" not in there:
-                    # Strings over several lines stand in parentheses, which are no part of the tree.
-                    last = (names.end_lineno or 0) + (names.lineno != key.lineno)
-                    lines[key.lineno - 1 : last] = [""] * (last - key.lineno + 1)
+            gone = list(_absent_rows(node.value, there))
+        else:
+            continue
+        for first, last in gone:
+            lines[first - 1 : last] = [""] * (last - first + 1)
     return "".join(lines)
+
+
+def _absent_rows(table: ast.expr, there: Set[str]) -> Iterator[Tuple[int, int]]:
+    """(first line, last line) of each row of `_HOMES` whose module was left out."""
+    assert isinstance(table, ast.Dict)
+    for key, names in zip(table.keys, table.values):
+        if key is not None and f"{ast.literal_eval(key).replace('.', '/')}.py" not in there:
+            # Strings over several lines stand in parentheses, which are no part of the tree.
+            yield key.lineno, (names.end_lineno or 0) + (names.lineno != key.lineno)
 
 
 def version_of(root: Path) -> str:

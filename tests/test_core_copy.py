@@ -494,7 +494,7 @@ def test_the_features_named_in_the_code_are_those_of_the_list():
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and node.func.id == "optional"
+                and node.func.id in ("optional", "left_out")
                 and isinstance(node.args[0], ast.Constant)
             ):
                 named.add(node.args[0].value)

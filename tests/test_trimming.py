@@ -316,6 +316,9 @@ def face(value: List[int]) -> None:
 ]  # fmt: skip
 
 
+LOWER = "def one():\n    pass\n\n\ndef two():\n    pass\n\n\ndef three():\n    pass\n"
+
+
 def package(folder, **modules):
     for name, text in {"__init__": FACE, "absent": "known = Known = abs\n", **modules}.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
@@ -339,20 +342,18 @@ def test_where_nothing_was_left_out_nothing_is_taken_out(before, tmp_path):
 
 def test_what_another_module_of_the_copy_uses_stays(tmp_path):
     """By import, and through the module."""
-    lower = "def one():\n    pass\n\n\ndef two():\n    pass\n\n\ndef three():\n    pass\n"
     core = "from . import lower\nfrom .lower import one\n\n\ndef face():\n    from .absent import known\n\n    one(lower.two)\n"
-    left = trimmed(package(tmp_path, core=core, lower=lower), ["lower.py", "core.py", "__init__.py"])
-    assert left["lower.py"] == lower[: lower.index("\n\n\ndef three")] + "\n"
+    left = trimmed(package(tmp_path, core=core, lower=LOWER), ["lower.py", "core.py", "__init__.py"])
+    assert left["lower.py"] == LOWER[: LOWER.index("\n\n\ndef three")] + "\n"
     assert left["core.py"] == core
 
 
 def test_what_a_module_hands_on_stays(tmp_path):
     """It is imported there for others to take, by name or through the module."""
-    lower = "def one():\n    pass\n\n\ndef two():\n    pass\n\n\ndef three():\n    pass\n"
     middle = "from .lower import one, three, two\n"
     core = "from . import middle\nfrom .middle import one\n\n\ndef face():\n    one(middle.two)\n    from .absent import known\n"
     paths = ["lower.py", "middle.py", "core.py", "__init__.py"]
-    left = trimmed(package(tmp_path, core=core, middle=middle, lower=lower), paths)
+    left = trimmed(package(tmp_path, core=core, middle=middle, lower=LOWER), paths)
     assert left["middle.py"] == "from .lower import one, two\n"
     assert "three" not in left["lower.py"] and "two" in left["lower.py"]
 

@@ -109,8 +109,10 @@ class Call:
         return limits.bounded(limits.connect_s, now_s), limits.bounded(limits.read_s, now_s)
 
     def status_error(self, head: ResponseHead, body: bytes, unix_s: float) -> APIError:
-        known: Dict[str, Any] = {"attempts": self.attempt, "url": self.url, "secrets": self._secrets()}
-        return status_error(head.status, head.headers, body, unix_s=unix_s, **known)
+        asked, secrets = self.url, self._secrets()
+        return status_error(
+            head.status, head.headers, body, unix_s=unix_s, attempts=self.attempt, url=asked, secrets=secrets
+        )
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         try:

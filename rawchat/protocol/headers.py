@@ -4,7 +4,7 @@
     Content-Type: application/json
     Accept: text/event-stream
 
-What cannot cross the wire is refused by name, its value never shown. Pure. Headers are RFC 9110 section 5.
+What cannot cross the wire is refused by name, its value never shown. Pure.
 """
 
 from __future__ import annotations
