@@ -307,10 +307,22 @@ class FacadeResponse(base.Response):
         self._door.call(self._inner.close)
 
 
-SYNC_DOORS = {"stdlib": module("transport.stdlib_transport").StdlibTransport}
+StdlibTransport = module("transport.stdlib_transport").StdlibTransport
+
+
+class PlainDoor(StdlibTransport):
+    """The standard library's door as it is in a copy without sockets: over http.client."""
+
+    new_connection = module("transport.plain_connection").PlainConnection
+
+
+SYNC_DOORS = {"stdlib": StdlibTransport, "plain": PlainDoor}
 if importlib.util.find_spec("requests"):
     SYNC_DOORS["requests"] = module("transport.requests_transport").RequestsTransport
 DOORS = {**SYNC_DOORS, "asyncio": Facade}
+
+# For those that a copy without sockets has not.
+all_but_plain = pytest.mark.parametrize("make_door", [name for name in DOORS if name != "plain"], indirect=True)
 
 
 # Calling.

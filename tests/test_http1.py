@@ -205,12 +205,6 @@ def test_requests(request_, expected):
     assert http1.encode_request(*request_, "h:1") == expected
 
 
-def test_targets_are_quoted_where_they_must_be():
-    """A blank or a line break in a URL can't end the request line; what is quoted already stays."""
-    assert http1.clean_target("/v1/chat?a=b%20c&d=~") == "/v1/chat?a=b%20c&d=~"
-    assert http1.clean_target("/a b\r\nX: \u00e9") == "/a%20b%0D%0AX:%20%C3%A9"
-
-
 def test_interim_answers_are_kept_aside_with_their_headers():
     """Early hints and a go-ahead come before the answer, and a tap wants to see them."""
     reader = http1.ResponseReader("POST")

@@ -35,6 +35,13 @@ def test_no_origins(url):
     assert caught.value.path == "proxies" and "secret" not in str(caught.value)
 
 
+def test_targets_are_quoted_where_they_must_be():
+    """A blank or a line break in a URL can't end the request line; what is quoted already stays."""
+    assert route.target_of("http://h/v1/chat?a=b%20c&d=~") == "/v1/chat?a=b%20c&d=~"
+    assert route.target_of("http://h/a b\u00e9?c d") == "/a%20b%C3%A9?c%20d"
+    assert route.target_of("http://h?x") == "/?x"
+
+
 def test_tls_that_is_not_verified():
     """Only where it was asked for."""
     assert route.tls_context(False).verify_mode == ssl.CERT_NONE

@@ -14,7 +14,9 @@ from .doors import (
     HOLD,
     PATIENCE_S,
     PIECES,
+    PlainDoor,
     RawServer,
+    StdlibTransport,
     fails,
     framed,
     head,
@@ -27,7 +29,6 @@ from .test_light_imports import FIRST_CALL, loaded_by
 errors = module("protocol.errors")
 wire = module("protocol.wire")
 sender_module = module("sender")
-StdlibTransport = module("transport.stdlib_transport").StdlibTransport
 
 COMPLETION = b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"Hi."},"finish_reason":"stop"}]}'
 STREAM = [
@@ -36,9 +37,9 @@ STREAM = [
 ]
 
 
-@pytest.fixture
-def door():
-    made = StdlibTransport()
+@pytest.fixture(params=[StdlibTransport, PlainDoor], ids=["sockets", "http.client"])
+def door(request):
+    made = request.param()
     yield made
     made.close()
 
@@ -71,8 +72,9 @@ def test_an_idle_connection_that_speaks_is_dropped(door):
         assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("door", [StdlibTransport], indirect=True)
 def test_bytes_after_the_answer_cost_the_connection(door):
-    """Though they came with it."""
+    """Though they came with it. (http.client drops them.)"""
     with RawServer([plain(b"1")[0] + b"evil", HOLD], plain(b"2")) as server:
         assert read_all(post(door, server.url)) == [b"1"]
         assert server.hung_up.wait(PATIENCE_S)
@@ -141,14 +143,14 @@ def test_a_request_that_is_not_taken(door):
 
 def test_ctrl_c_while_waiting_closes_the_connection(door, monkeypatch):
     """What is no failure of the call passes as it is, and leaves nothing open."""
-    connection_class = module("transport.stdlib_transport").Connection
+    connection_class = type(door.new_connection(None))
 
     def interrupted(self):
         raise KeyboardInterrupt
 
     with RawServer([HOLD]) as server:
         with monkeypatch.context() as patch:
-            patch.setattr(connection_class, "receive", interrupted)
+            patch.setattr(connection_class, "read_head", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 post(door, server.url)
         assert server.hung_up.wait(PATIENCE_S)

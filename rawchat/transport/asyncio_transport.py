@@ -24,7 +24,8 @@ from .async_base import AsyncResponse, AsyncTransport
 from .connections import Connection, Pool, open_connection
 from .failures import Trip, cause_to_show, check_headers, check_timeouts, connection_error, explain, peer_of
 from .http1 import HTTP_FAILURES
-from .route import Certificate, Route, Routes, Verify, request_bytes
+from .route import Certificate, Route, Routes, Verify
+from .speaking import request_bytes
 
 _FAILURES = (OSError, ValueError, asyncio.TimeoutError, *HTTP_FAILURES)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
-from urllib.parse import quote
 
 from ..protocol.wire import DecodeError, Headers, ResponseHead
 
@@ -59,13 +58,6 @@ def encode_request(method: str, target: str, headers: Mapping[str, str], body: b
     if not framed and (body or method not in ("GET", "CONNECT")):
         fields += f"Content-Length: {len(body)}\r\n"
     return f"{method} {target} HTTP/1.1\r\n{first}{fields}\r\n".encode("latin-1") + body
-
-
-def clean_target(target: str) -> str:
-    """A path and query, quoted where a request line wants it."""
-    if target.isascii() and target.isprintable() and " " not in target:
-        return target
-    return quote(target, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 class ResponseReader:

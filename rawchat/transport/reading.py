@@ -6,46 +6,32 @@ r"""One answer on its way, as the sync doors read it: what has come is handed ou
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any, Callable, Optional, Tuple, Type
 
 from ..protocol.errors import APIConnectionError
 from ..protocol.wire import ResponseHead
 from .base import Response
 from .failures import Trip, cause_to_show, connection_error, explain, peer_of
-from .http1 import HTTP_FAILURES, ResponseReader
 
 READ_BYTES = 65536  # the most that one read takes
 
 
 class Connection:
-    """What brings an answer. `held`: its socket; None for a fake."""
+    """What brings an answer. `held`: its socket; None where there is none yet, or a fake's."""
 
-    read: Callable[[], bytes]  # as soon as there is something; b"" at the end of the connection
-    give_back: Callable[[], None]  # the answer has ended: keep the connection if `reader.reusable`, else close it
+    failures: Tuple[Type[Exception], ...]  # what it may raise
+    read_piece: Callable[[], bytes]  # of the body, as soon as there is something; b"" at the end
     close: Callable[[], None]
-    failures: Tuple[Type[Exception], ...] = (OSError, ValueError, *HTTP_FAILURES)
 
-    def __init__(self, held: Any, reader: ResponseReader) -> None:
-        self.reader = reader
+    def __init__(self, held: Any = None) -> None:
         self._socket = held
-        self._failure: Optional[Exception] = None
         self._timeout_s: Optional[float] = -1.0  # not known yet
-
-    def receive(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        data = self.read()
-        try:
-            if data:
-                self.reader.receive(data)
-            else:
-                self.reader.receive_end()
-        except HTTP_FAILURES as error:
-            self._failure = error  # for the next time: what came before it is handed out first
 
     def set_timeout(self, seconds: Optional[float]) -> None:
         if self._socket is not None and seconds != self._timeout_s:  # setting it is a system call
@@ -61,35 +47,32 @@ class Connection:
 
 
 class ConnectionResponse(Response):
-    def __init__(self, connection: Connection, trip: Trip, head: ResponseHead) -> None:
+    """`give_back` is called when the answer has ended: keep the connection, or close it."""
+
+    def __init__(self, connection: Connection, trip: Trip, head: ResponseHead, give_back: Callable[[], None]) -> None:
         self.head = head
         self._connection: Optional[Connection] = connection  # None: it is another's
-        self._reader = connection.reader
+        self._give_back = give_back
         self._trip = trip
         self._received_bytes = 0
         self._stopped = ""
         self._lock = threading.Lock()  # `cancel` must not reach a connection that is another's
 
     def read_some(self) -> bytes:
-        connection, reader = self._connection, self._reader
-        if connection is None or self._stopped:
-            return self._end()
-        try:
-            while not reader.pieces:
-                if reader.at_end:
-                    return self._end()
-                connection.receive()
-        except connection.failures as error:
-            raise self._broken(error) from cause_to_show(error)
-        data = reader.take()
-        self._received_bytes += len(data)
-        return data
+        connection, data = self._connection, b""
+        if connection is not None and not self._stopped:
+            try:
+                data = connection.read_piece()
+            except connection.failures as error:
+                raise self._broken(error) from cause_to_show(error)
+            self._received_bytes += len(data)
+        return data or self._end()
 
     def _end(self) -> bytes:
         with self._lock:
             if self._connection is not None and not self._stopped:
-                connection, self._connection = self._connection, None
-                connection.give_back()
+                self._connection = None
+                self._give_back()
         if self._stopped:
             error = ConnectionAbortedError(f"the response is {self._stopped}")
             raise self._broken(error) from error
@@ -130,3 +113,12 @@ class ConnectionResponse(Response):
         if self._stopped == "cancelled":
             return connection_error(f"the answer of {peer_of(self._trip.url)} was cancelled", "body")
         return explain(error, self._trip, phase="body", received_bytes=self._received_bytes)
+
+
+def watch(held: Any) -> Callable[[], Any]:
+    """What tells at once whether a socket has something to read."""
+    if not hasattr(select, "poll"):  # Windows, whose `select` takes any socket
+        return lambda: select.select([held], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(held, select.POLLIN)
+    return partial(poll.poll, 0)

@@ -27,8 +27,9 @@ from ..protocol.wire import Headers, Request, ResponseHead
 from .base import Response, Transport
 from .failures import Trip, check_headers, origin_of
 from .http1 import HTTP_FAILURES, ResponseReader
-from .reading import READ_BYTES, Connection, ConnectionResponse
+from .reading import READ_BYTES, ConnectionResponse
 from .requests_errors import clean_cause, explain_library, plain, was_stale
+from .speaking import SpokenConnection
 from .stand_in import real_or_stand_in
 
 if TYPE_CHECKING:
@@ -173,17 +174,15 @@ class RequestsResponse(ConnectionResponse):
             reused=getattr(getattr(raw, "connection", None), "reused", None),
         )
         held = _socket_of(raw)
-        super().__init__(
-            _Connection(answer, held, head),
-            call or Trip(answer.url, None, None if held is None else held.gettimeout()),
-            head,
-        )
+        connection = _Connection(answer, held, head)
+        trip = call or Trip(answer.url, None, None if held is None else held.gettimeout())
+        super().__init__(connection, trip, head, connection.give_back)
 
     def _broken(self, error: Exception) -> Exception:
         return super()._broken(plain(error))
 
 
-class _Connection(Connection):
+class _Connection(SpokenConnection):
     """The connection below a response of requests: ours until the body ends, then handed back to urllib3's pool.
 
     The body is read from the file below http.client's response, which urllib3 reads as well, and undone by our reader:
@@ -450,7 +449,7 @@ def _failures() -> Tuple[Type[Exception], ...]:
 
     from urllib3.exceptions import HTTPError
 
-    return (*Connection.failures, EOFError, HTTPException, HTTPError)
+    return (*SpokenConnection.failures, EOFError, HTTPException, HTTPError)
 
 
 def _leave_headers_alone(prepared: Any) -> Any:

@@ -11,14 +11,12 @@ import os
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..protocol.errors import PayloadError
-from ..protocol.optional import left_out, optional
+from ..protocol.optional import left_out
 from ..protocol.redact import redact_text
-from ..protocol.wire import Request
 from .failures import origin_of
-from .http1 import clean_target, encode_request
 
 if TYPE_CHECKING:
     import ssl
@@ -83,20 +81,13 @@ def find_proxy(target: Origin, proxies: Mapping[str, str]) -> str:
     return ""
 
 
-def request_bytes(request: Request, headers: Dict[str, str], route: Route) -> bytes:
-    target, name = _target_of(request.url), route.target.name
-    if route.proxy is not None and route.target.scheme == "http":
-        with optional("proxies"):
-            from .proxies import to_proxy
-
-        target, headers = to_proxy(f"http://{name}{target}", headers, route.proxy_url)
-    return encode_request(request.method, target, headers, request.body, name)
-
-
 @lru_cache(maxsize=64)
-def _target_of(url: str) -> str:
+def target_of(url: str) -> str:
+    """Path and query, quoted where a request line wants it."""
     parts = urlsplit(url)
-    return clean_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    plain = target.isascii() and target.isprintable() and " " not in target
+    return target if plain else quote(target, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 def read_origin(url: str, *, path: str = "url") -> Origin:

@@ -3,7 +3,7 @@ r"""The way through an HTTP proxy that `proxies.py` found: CONNECT, then TLS wit
     > CONNECT api.openai.com:443 HTTP/1.1\r\n      RFC 9110, 9.3.6
     < HTTP/1.1 200 Connection established\r\n      what follows is for the target
 
-A target of http:// needs no tunnel: its proxy gets the request with the whole URL (`route.request_bytes`).
+A target of http:// needs no tunnel: its proxy gets the request with the whole URL (`speaking.request_bytes`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def connect_bytes(route: Route) -> bytes:
 
 
 def reach_through_proxy(connection: Any, tls: Any, timeout_s: Optional[float]) -> None:
-    """Connect a connection of `stdlib_transport.py` to the proxy of its route and, over TLS, to the target behind it.
+    """Connect a connection of `sockets.py` to the proxy of its route and, over TLS, to the target behind it.
 
     Raises ProxyError for what the proxy does, else what TLS with the target raises.
     """
@@ -46,7 +46,7 @@ def reach_through_proxy(connection: Any, tls: Any, timeout_s: Optional[float]) -
 def _ask_for_tunnel(connection: Any, route: Route, timeout_s: Optional[float]) -> None:
     reader = connection.begin("CONNECT")
     try:
-        connection.send(connect_bytes(route), timeout_s)
+        connection.write(connect_bytes(route), timeout_s)
         while reader.head is None:
             connection.receive()
     except connection.failures as error:

@@ -22,9 +22,9 @@ from ...protocol.errors import PayloadError
 from ...protocol.redact import redact_text
 from ...protocol.wire import Request
 from ...transport.failures import said_by
-from ...transport.http1 import HTTP_FAILURES, ResponseReader, clean_target, encode_request
+from ...transport.http1 import HTTP_FAILURES, ResponseReader, encode_request
 from ...transport.proxies import credentials_of, proxy_for
-from ...transport.route import Origin, read_origin, tls_context
+from ...transport.route import Origin, read_origin, target_of, tls_context
 from ..exchange import End, Exchange, Piece
 from ..recording import timestamp
 
@@ -268,7 +268,7 @@ class Line:
 
     def _target(self, url: str) -> str:
         parts = urlsplit(url)
-        path = clean_target((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        path = target_of(url)
         through = self.proxy_url and self.target.scheme == "http"
         return f"{parts.scheme}://{self.target.name}{path}" if through else path
 
