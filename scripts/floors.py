@@ -381,7 +381,7 @@ OPTIONAL = (
     Feature(
         "lab",
         "instruments for looking at the wire, and the command line",
-        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", *_BILL),
+        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", "transport/sockets.py", *_BILL),
     ),
 )
 

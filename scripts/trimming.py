@@ -21,6 +21,7 @@ people's to call. Reads source, runs none of it.
 import ast
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
@@ -93,7 +94,7 @@ class _Seams:
         self.edits: List[Edit] = []
         self._lines = text.splitlines()
         self._absent = absent
-        tree = ast.parse(text)
+        tree = _tree(text)
         self._has_any = any(isinstance(node, ast.alias) and node.name == "Any" for node in ast.walk(tree))
         self._block(tree.body)
         if any("raise left_out(" in line for edit in self.edits for line in edit.lines):
@@ -236,8 +237,8 @@ class _Uses:
     """Which names the modules of a copy use, of their own and of one another."""
 
     def __init__(self, root: Path, texts: Dict[str, str]) -> None:
-        self._trees = {path: ast.parse(text) for path, text in texts.items()}
-        self._taken = {(item.module, item.name) for path in _own(texts) for item in imports_of(root, path, texts[path])}
+        self._trees = {path: _tree(text) for path, text in texts.items()}
+        self._taken = set().union(*(_taken(root, path, texts[path]) for path in _own(texts)))
         self._named = {path: _names(tree) for path, tree in self._trees.items()}
         self._asked = sum(map(_attributes, self._trees.values()), Counter())
 
@@ -287,10 +288,23 @@ class _Uses:
             )
 
 
+# Remembered: most modules are as they were in the last round, and in the last copy.
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
+def _taken(root: Path, path: str, text: str) -> Set[Tuple[str, str]]:
+    return {(item.module, item.name) for item in imports_of(root, path, text)}
+
+
+@cache
 def _names(tree: ast.AST) -> "Counter[str]":
     return Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
 
 
+@cache
 def _attributes(tree: ast.AST) -> "Counter[str]":
     """The names that are asked of something: attributes, and texts, which may be for getattr."""
     found: Counter[str] = Counter()

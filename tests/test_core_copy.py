@@ -476,6 +476,14 @@ tell(list(c.stream("Hi")), "stream_options" in c.transport.json(1))"""
     assert run(program) == [["Hi"], False]
 
 
+@pytest.mark.parametrize("room", ["protocol/coding.py", "transport/proxies.py"])
+def test_what_http_client_cannot_do_brings_the_sockets_along(room):
+    """Compression would be asked for and not undone, a proxy passed by."""
+    for feature in floors.OPTIONAL:
+        modules = floors.copied(PACKAGE, [feature.name])
+        assert room not in modules or "transport/sockets.py" in modules, feature.name
+
+
 def test_a_feature_has_one_row():
     """Of two rows with one name, the later would hide the earlier."""
     names = [feature.name for feature in floors.OPTIONAL]
