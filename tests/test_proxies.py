@@ -6,6 +6,7 @@ from . import module
 
 proxies = module("transport.proxies")
 route = module("transport.route")
+speaking = module("transport.speaking")
 wire = module("protocol.wire")
 
 
@@ -15,8 +16,8 @@ def test_credentials_go_to_the_proxy_alone():
     proxy = route.Origin("http", "p", 3128)
     through = route.Route(target, proxy, "http://me:p%40ss@p:3128")
     tunnelled = route.Route(target._replace(scheme="https", port=443), proxy, "")
-    assert b"Proxy-Authorization" in route.request_bytes(wire.Request("POST", "http://h/v1", ()), {}, through)
-    assert b"Proxy-Authorization" not in route.request_bytes(wire.Request("POST", "https://h/v1", ()), {}, tunnelled)
+    assert b"Proxy-Authorization" in speaking.request_bytes(wire.Request("POST", "http://h/v1", ()), {}, through)
+    assert b"Proxy-Authorization" not in speaking.request_bytes(wire.Request("POST", "https://h/v1", ()), {}, tunnelled)
 
 
 CREDENTIALS = [
