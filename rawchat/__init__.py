@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from .protocol.cost import Price as Price, cost_of as cost_of, estimate_cost as estimate_cost
     from .protocol.embedding import Embeddings as Embeddings
     from .protocol.errors import *
+    from .protocol.events import (
+        Chunked as Chunked,
+        Done as Done,
+        Failed as Failed,
+        Received as Received,
+        Sending as Sending,
+        Waiting as Waiting,
+        WireEvent as WireEvent,
+    )
     from .protocol.feature_errors import *
     from .protocol.history import (
         format_messages as format_messages,
@@ -49,18 +58,7 @@ if TYPE_CHECKING:
     from .protocol.status import Verdict as Verdict, classify as classify
     from .protocol.tokens import estimate_tokens as estimate_tokens
     from .protocol.tracker import CostTracker as CostTracker
-    from .protocol.wire import (
-        Chunked as Chunked,
-        Done as Done,
-        Failed as Failed,
-        Headers as Headers,
-        Received as Received,
-        Request as Request,
-        ResponseHead as ResponseHead,
-        Sending as Sending,
-        Waiting as Waiting,
-        WireEvent as WireEvent,
-    )
+    from .protocol.wire import Headers as Headers, Request as Request, ResponseHead as ResponseHead
     from .session import ChatSession as ChatSession
     from .stream import Stream as Stream
     from .tools import (
@@ -91,6 +89,7 @@ _HOMES = {
         "PayloadError PermissionDeniedError QuotaExceededError RateLimitError RawChatError StreamInterrupted "
         "UnprocessableEntityError"
     ),
+    "protocol.events": "Chunked Done Failed Received Sending Waiting WireEvent",
     "protocol.feature_errors": (
         "BudgetExceeded CassetteMiss ContentFilterFinishReasonError LengthFinishReasonError RefusalError "
         "SchemaMismatch UnknownPrice UnknownPriceWarning"
@@ -105,7 +104,7 @@ _HOMES = {
     "protocol.status": "Verdict classify",
     "protocol.tokens": "estimate_tokens",
     "protocol.tracker": "CostTracker",
-    "protocol.wire": "Chunked Done Failed Headers Received Request ResponseHead Sending Waiting WireEvent",
+    "protocol.wire": "Headers Request ResponseHead",
     "session": "ChatSession",
     "stream": "Stream",
     "tools": "ToolCallRecord ToolRun run_tools run_tools_async",

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 
 from .asender import AnyTransport, AsyncApiKey, AsyncSender, CallLimiter, KeySource, open_async_transport
 from .astream import AsyncStream
-from .client import DEFAULT_MODEL, hand_built, refuse_stream
+from .client import hand_built, refuse_stream
 from .protocol.call import Call
 from .protocol.errors import PayloadError, RawChatError
+from .protocol.events import Listener
 from .protocol.optional import optional
 from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
-from .protocol.wire import Listener
 from .protocol.wording import kind_of
-from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
+from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
 from .transport.async_base import AsyncTransport
 
 if TYPE_CHECKING:
@@ -77,17 +77,7 @@ class AsyncClient:
     ) -> None:
         key, source = _key_source(api_key)
         settings = Settings.read(
-            api_key=key,
-            base_url=base_url,
-            model=model,
-            organization=organization,
-            project=project,
-            timeout=timeout,
-            deadline=deadline,
-            max_retries=max_retries,
-            retry=retry,
-            headers=headers,
-            query=query,
+            key, base_url, organization, project, model, timeout, deadline, max_retries, retry, headers, query
         )
         self._set_up(settings, source, CallLimiter(max_concurrency), cost_tracker, listeners, transport)
 
@@ -233,10 +223,13 @@ class AsyncClient:
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
 
         def make_call() -> Call:
-            ours = not asked and not self._sender.stream_options_refused
+            ours = not asked and "stream_options" not in self._sender.refused
             if not ours and not asked:
                 payload.pop("stream_options", None)
-            return self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
+            call = self.settings.call("POST", "chat/completions", payload, options)
+            if ours:
+                call.instead["stream_options"] = [None]
+            return call
 
         return AsyncStream(self._sender, make_call)
 
@@ -280,7 +273,7 @@ class AsyncClient:
             from .embedding_plan import EmbeddingPlan
 
         given = {"dimensions": dimensions, "batch_size": batch_size, "extra_body": extra_body, **options}
-        plan = EmbeddingPlan(self.settings, self._sender, texts, model, **given)
+        plan = EmbeddingPlan(self.settings, self._sender.refused, texts, model, **given)
         for part, call in plan.calls():
             with plan.keeping():
                 plan.add(call, await self._sender.whole(_made(call), "data"), part)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Dict, Iterabl
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
+from .protocol.events import Chunked, Done, Listener, Received
 from .protocol.optional import optional
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.status import tell_head
-from .protocol.wire import Chunked, Done, Listener, Received
-from .sender import Teller
+from .telling import Teller
 from .transport.async_base import AsyncResponse, AsyncTransport, InlineTransport
 from .transport.base import Transport
 

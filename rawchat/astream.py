@@ -20,10 +20,10 @@ from .asender import AsyncSender
 from .protocol.answer import Piece
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError
+from .protocol.events import Chunked, Done
 from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
-from .protocol.wire import Chunked, Done
 from .stream import DRAIN_S
 from .transport.async_base import AsyncResponse
 

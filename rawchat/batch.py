@@ -192,7 +192,8 @@ class Run:
         self._client = client.with_options(cost_tracker=bill.tracker, max_retries=0)
         self._max_retries = client.settings.max_retries
         self._policy = client.settings.retry
-        self._secrets = client.settings.secrets()
+        key = client.settings.api_key
+        self._secrets = (key,) if isinstance(key, str) and key else ()
         self._output = output
         self._ids = inspection.ids
         self._limiter = limiter

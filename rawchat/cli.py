@@ -30,10 +30,10 @@ from .lab.terminal import is_terminal, printable
 from .lab.trace import RetryNotice, Trace
 from .lab_commands import LAB_COMMANDS, LabCommand
 from .protocol.errors import PayloadError, RawChatError
+from .protocol.events import Listener
 from .protocol.feature_errors import UnknownPriceWarning
 from .protocol.redact import is_word
 from .protocol.tracker import CostTracker
-from .protocol.wire import Listener
 from .talk import Talk, converse, say, tell_error
 
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended: 128 + SIGINT

@@ -11,24 +11,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from .protocol.errors import PayloadError
-from .protocol.optional import optional
+from .protocol.optional import left_out, optional
 from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
-from .protocol.wire import Listener
 from .protocol.wording import kind_of
 from .sender import Sender, open_transport
-from .settings import DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
+from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
 from .transport.base import Transport
 
 if TYPE_CHECKING:
     from .protocol.call import Call
     from .protocol.embedding import Embeddings
+    from .protocol.events import Listener
     from .protocol.tracker import CostTracker
     from .stream import Stream
-
-DEFAULT_MODEL = "gpt-4o-mini"
 
 
 class Client:
@@ -63,17 +61,7 @@ class Client:
         transport: Union[Transport, str, None] = None,
     ) -> None:
         settings = Settings.read(
-            api_key=api_key,
-            base_url=base_url,
-            model=model,
-            organization=organization,
-            project=project,
-            timeout=timeout,
-            deadline=deadline,
-            max_retries=max_retries,
-            retry=retry,
-            headers=headers,
-            query=query,
+            api_key, base_url, organization, project, model, timeout, deadline, max_retries, retry, headers, query
         )
         self._set_up(settings, cost_tracker, listeners, transport)
 
@@ -86,7 +74,16 @@ class Client:
     ) -> Client:
         self.settings = settings
         door, self._owns_transport = open_transport(transport)
-        self._sender = Sender(door, listeners, cost_tracker)
+        self._sender: Sender
+        try:
+            from .telling import TellingSender
+        except ImportError:  # a copy that tells nothing and counts no costs
+            for feature, given in (("events", listeners), ("cost", cost_tracker)):
+                if given:
+                    raise left_out(feature) from None
+            self._sender = Sender(door)
+        else:
+            self._sender = TellingSender(door, listeners, cost_tracker)
         return self
 
     @classmethod
@@ -118,11 +115,11 @@ class Client:
 
     @property
     def listeners(self) -> Tuple[Listener, ...]:
-        return self._sender.given
+        return getattr(self._sender, "given", ())
 
     @property
     def cost_tracker(self) -> Optional[CostTracker]:
-        return self._sender.cost_tracker
+        return getattr(self._sender, "cost_tracker", None)
 
     @property
     def base_url(self) -> str:
@@ -134,6 +131,10 @@ class Client:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Add a listener, also for clients made of this one later; what comes back takes it away."""
+        with optional("events"):
+            from .telling import Teller
+
+        assert isinstance(self._sender, Teller)
         return self._sender.listen(listener)
 
     def __repr__(self) -> str:
@@ -189,13 +190,15 @@ class Client:
     ) -> Stream:
         """As `chat`, the answer as it is written. Returns when its head is here. Usage is asked for, too."""
         refuse_stream(parameters)
-        ours = "stream_options" not in parameters and not self._sender.stream_options_refused
+        ours = "stream_options" not in {**parameters, **self._sender.refused}
         if ours:
             parameters["stream_options"] = {"include_usage": True}
         asked = model or self.model
         payload = build_payload(messages, model=asked, stream=True, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
-        call = self.settings.call("POST", "chat/completions", payload, options, optional_usage=ours)
+        call = self.settings.call("POST", "chat/completions", payload, options)
+        if ours:
+            call.instead["stream_options"] = [None]
         return _stream(self._sender, call)
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
@@ -221,7 +224,7 @@ class Client:
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        plan = EmbeddingPlan(self.settings, self._sender, texts, model, **options)
+        plan = EmbeddingPlan(self.settings, self._sender.refused, texts, model, **options)
         for part, call in plan.calls():
             with plan.keeping():
                 plan.add(call, self._sender.whole(call, "data"), part)

@@ -1,6 +1,6 @@
 """What `embed` sends, step by step: batches within the server's limit, base64 asked for, one deadline for all of them.
 
-    plan = EmbeddingPlan(settings, sender, texts, ...)
+    plan = EmbeddingPlan(settings, refused, texts, ...)
     for part, call in plan.calls():
         with plan.keeping():
             plan.add(call, <the reply to it>, part)   POST /v1/embeddings, by whichever loop
@@ -13,14 +13,13 @@ back is read in `protocol/embedding.py`.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .protocol.call import Call, Limits
 from .protocol.embedding import MOST_INPUTS, NUMBER_FORMATS, Embeddings, batches, check_inputs
 from .protocol.errors import APIError, PayloadError
 from .protocol.feature_errors import BudgetExceeded
 from .protocol.reply import Reply
-from .sender import Teller
 from .settings import Options, Settings
 
 
@@ -34,7 +33,7 @@ class EmbeddingPlan:
     def __init__(
         self,
         settings: Settings,
-        teller: Teller,
+        refused: Dict[str, Any],
         texts: Any,
         model: str,
         *,
@@ -47,7 +46,7 @@ class EmbeddingPlan:
             raise PayloadError("the texts are embed()'s first argument, not input=", path="input")
         self.found = Embeddings(model)
         self._settings = settings
-        self._teller = teller
+        self._refused = refused  # options of ours that the server refuses -> what it takes
         self._texts = check_inputs(texts)
         self._batch_size = MOST_INPUTS if batch_size is None else batch_size
         self._options = Options(**{name: options[name] for name in Options._fields if name in options})
@@ -66,7 +65,7 @@ class EmbeddingPlan:
     def _call(self, part: List[Any]) -> Call:
         payload = {**self._payload, "input": part}
         if self._ours:
-            payload["encoding_format"] = self._teller.embedding_format
+            payload["encoding_format"] = self._refused.get("encoding_format", "base64")
         given = {name: value for name, value in payload.items() if value is not None}
         call = self._settings.call("POST", "embeddings", {**given, **self._extra_body}, self._options)
         self._limits = call.limits = self._limits or call.limits
@@ -78,7 +77,7 @@ class EmbeddingPlan:
         """Take in the reply; a format the server refused is not asked for again."""
         self.found.add(reply, len(part))
         if "encoding_format" in call.refused:
-            self._teller.embedding_format = (call.payload or {}).get("encoding_format")
+            self._refused["encoding_format"] = (call.payload or {}).get("encoding_format")
 
     @contextmanager
     def keeping(self) -> Iterator[None]:

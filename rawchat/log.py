@@ -27,10 +27,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from .protocol.errors import APIConnectionError, APIError, APITimeoutError, InvalidResponseError, StreamInterrupted
+from .protocol.events import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
 from .protocol.redact import redact_text, secrets_of
 from .protocol.sse import SSEDecoder
 from .protocol.status import request_id_from
-from .protocol.wire import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
 from .settings import from_environment
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import itertools
 import os
 import sys
 import time
+from contextlib import suppress
 from functools import lru_cache, partial
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ._version import __version__
 from .protocol.call import Call, Limits
@@ -22,19 +23,15 @@ Timeout = Union[float, int, Tuple[Optional[float], Optional[float]], None]
 
 # As in the SDK: 5 s to connect, 600 s for a byte, before which a model may think for minutes.
 DEFAULT_TIMEOUT: Timeout = (5, 600)
-# (variable of the environment, what stands for it)
-_FROM_ENVIRONMENT = {
-    "api_key": ("OPENAI_API_KEY", None),
-    "base_url": ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
-    "organization": ("OPENAI_ORG_ID", None),
-    "project": ("OPENAI_PROJECT_ID", None),
-}
+DEFAULT_MODEL = "gpt-4o-mini"
+# Of the first arguments of Settings.
+_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 # Of the process, for clients may share a listener.
 _call_numbers = itertools.count(1)
 
 
 class Unset:
-    """The value of an option that was not given; None often means "no limit"."""
+    """What was not given, where None means "no limit"."""
 
     def __repr__(self) -> str:
         return "<not given>"
@@ -64,12 +61,11 @@ class Settings:
 
     def __init__(
         self,
-        *,
         api_key: ApiKey,
-        base_url: str,
-        model: str,
+        base_url: Optional[str],
         organization: Optional[str] = None,
         project: Optional[str] = None,
+        model: str = DEFAULT_MODEL,
         timeout: Timeout = DEFAULT_TIMEOUT,
         deadline: Optional[float] = None,
         max_retries: int = 2,
@@ -77,7 +73,8 @@ class Settings:
         headers: Optional[Mapping[str, Optional[str]]] = None,
         query: Optional[Mapping[str, Any]] = None,
     ) -> None:
-        self.base_url, self.model, self.organization, self.project = base_url.strip(), model, organization, project
+        self.base_url = "https://api.openai.com/v1" if base_url is None else base_url.strip()
+        self.model, self.organization, self.project = model, organization, project
         build_url(self.base_url)  # refuses a wrong one now, not at the first call
         self.timeout, self.deadline, self.max_retries = _check_limits(timeout, deadline, max_retries)
         self.retry = RetryPolicy() if retry is None else retry
@@ -85,35 +82,30 @@ class Settings:
         if isinstance(api_key, str):
             api_key = check_api_key(api_key) if api_key.strip() else ""
         elif api_key is None:
-            try:
+            with suppress(ImportError):  # a copy without cures leaves it to the server
                 from .protocol.header_cures import check_missing_key
-            except ImportError:  # a copy without cures leaves it to the server
-                pass
-            else:
+
                 check_missing_key(self.base_url, self.headers, self.key_variable)
-        self._api_key = api_key
+        self.api_key = api_key
         # Most calls have the same URL, and the same headers but for an id.
         self._known_url = lru_cache(16)(partial(build_url, self.base_url, query=self.query))
         self._known_headers = lru_cache(16)(self._headers)
 
     @classmethod
-    def read(cls, **given: Any) -> Settings:
-        for name, (variable, default) in _FROM_ENVIRONMENT.items():
-            if given.get(name) is None:
-                given[name] = from_environment(variable) or default
-        return cls(**given)
+    def read(cls, *given: Any) -> Settings:
+        """As Settings() has them; what is None is looked for in the environment."""
+        found: List[Any] = [
+            from_environment(name) if value is None else value for name, value in zip(_VARIABLES, given)
+        ]
+        return cls(*found, *given[len(found) :])
 
     def __repr__(self) -> str:
-        key = "given" if self._api_key else "none"
+        key = "given" if self.api_key else "none"
         return f"Settings(base_url={redact_text(self.base_url)!r}, model={self.model!r}, key={key})"
 
     def replaced(self, **changes: Any) -> Settings:
-        given = {name.lstrip("_"): value for name, value in vars(self).items() if not name.startswith("_known")}
+        given = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return type(self)(**{**given, **changes})
-
-    def secrets(self) -> Tuple[str, ...]:
-        """What must never be shown, if no callable has to be asked for it."""
-        return (self._api_key,) if isinstance(self._api_key, str) and self._api_key else ()
 
     def call(
         self,
@@ -122,7 +114,6 @@ class Settings:
         payload: Optional[Dict[str, Any]],
         options: Options,
         *,
-        optional_usage: bool = False,
         body: Optional[bytes] = None,
         content_type: str = "application/json",
     ) -> Call:
@@ -138,7 +129,7 @@ class Settings:
         request_id = os.urandom(12).hex()
 
         def make_headers(attempt: int) -> CheckedPairs:
-            key = check_api_key(self._api_key()) if callable(self._api_key) else self._api_key
+            key = check_api_key(self.api_key()) if callable(self.api_key) else self.api_key
             headers = numbered(self._known_headers(key, stream, typed), f"{request_id}-{attempt}")
             return merge_headers(headers, extra_headers) if extra_headers else headers
 
@@ -151,7 +142,6 @@ class Settings:
             policy=self.retry,
             max_retries=max_retries,
             limits=Limits(*timeout, deadline_s, time.monotonic()),
-            optional_usage=optional_usage,
             body=body,
         )
 
@@ -186,14 +176,15 @@ def from_environment(variable: str) -> Optional[str]:
 
 def _check_limits(timeout: Any, deadline: Any, max_retries: Any) -> Tuple[Tuple[Any, Any], Optional[float], int]:
     """((connect, read), deadline, retries)."""
-    pair = timeout if isinstance(timeout, (tuple, list)) else (timeout, timeout)
-    if len(pair) != 2 or not all(map(_is_limit, pair)):
-        raise PayloadError(f"timeout must be seconds above 0, a pair (connect, read), or None; got {timeout!r}")
-    if not _is_limit(deadline):
-        raise PayloadError(f"deadline must be seconds above 0 or None; got {deadline!r}")
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise PayloadError(f"max_retries must be a whole number from 0; got {max_retries!r}")
-    return (pair[0], pair[1]), deadline, max_retries
+    pair = tuple(timeout) if isinstance(timeout, (tuple, list)) else (timeout, timeout)
+    wrong = len(pair) != 2 or not all(map(_is_limit, (*pair, deadline)))
+    if wrong or isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        with suppress(ImportError):
+            from .protocol.flaws import refusal_of_limits
+
+            raise refusal_of_limits(timeout, deadline, max_retries, _is_limit)
+        raise PayloadError("timeout and deadline are seconds above 0 or None, max_retries is a whole number from 0")
+    return pair, deadline, max_retries
 
 
 def _is_limit(value: Any) -> bool:

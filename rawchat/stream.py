@@ -21,7 +21,6 @@ from .protocol.errors import APIConnectionError, APIError
 from .protocol.progress import StreamProgress
 from .protocol.reply import Reply
 from .protocol.sse import Event
-from .protocol.wire import Chunked, Done
 from .sender import Sender
 from .transport.base import Response
 
@@ -43,11 +42,11 @@ class Stream:
         self._started_s = time.monotonic()
         self._first_text_s: Optional[float] = None
         self._final_reply: Optional[Reply] = None  # once it is over
-        self._bill = sender.bill(call)
+        self._tell_end = sender.begin(call)
         try:
             self._begin(sender.open(call))
         except BaseException:
-            self._settle(None)
+            self._tell_end(None)
             raise
 
     def _begin(self, response: Response) -> None:
@@ -107,17 +106,10 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        if self._final_reply is not None:
-            return
-        reply = self._final_reply = self._current_reply()
-        self._response.close()
-        self._settle(reply if reply.get("choices") else None)  # nothing arrived, nothing is to be paid
-        if not self._failed:
-            self._sender.tell(Done, self._call, reply, reply.cost, reply.complete)
-
-    def _settle(self, reply: Optional[Reply]) -> None:
-        if self._bill is not None:
-            self._bill.close(reply, broken=self._failed)
+        if self._final_reply is None:
+            self._final_reply = self._current_reply()
+            self._response.close()
+            self._tell_end(self._final_reply, self._failed)
 
     def cancel(self) -> None:
         """End the transfer now, from any thread; the loop that reads ends quietly."""
@@ -172,7 +164,7 @@ class Stream:
         try:
             if progress.is_limited():
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))
-            data = self._response.read_some()
+            return self._sender.read_some(self._call, self._response)
         except APIConnectionError as error:
             told = progress.broken(error, time.monotonic(), self._current_reply())
             if told is None and not self.cancelled:
@@ -180,6 +172,3 @@ class Stream:
             if told is None or told is error:
                 raise
             raise told from error
-        if data and self._sender.listeners:
-            self._sender.tell(Chunked, self._call, data)
-        return data

@@ -46,6 +46,7 @@ FLOORS = (
             "protocol/redact.py",
             "protocol/shapes.py",
             "protocol/wire.py",
+            "protocol/events.py",
             "protocol/kept.py",
             "protocol/sse.py",
             "protocol/cures.py",
@@ -128,6 +129,7 @@ FLOORS = (
         "the loop around one call, and the faces people use",
         (
             "settings.py",
+            "doors.py",
             "log.py",
             "azure.py",
             "exact.py",
@@ -135,6 +137,7 @@ FLOORS = (
             "sender.py",
             "embedding_plan.py",
             "stream.py",
+            "telling.py",
             "client.py",
             "store.py",
             "cache.py",
@@ -286,7 +289,7 @@ def _all_of(name: str) -> Tuple[str, ...]:
 
 
 # What a call costs is asked of it by whoever counts.
-_BILL = ("protocol/prices.py", "protocol/cost.py", "bill.py")
+_BILL = ("protocol/prices.py", "protocol/cost.py", "bill.py", "telling.py")
 
 # All that is no part of the core: a client that chats, streams, sends, retries and explains errors. The core reaches
 # these modules by imports inside functions alone: those of a method through protocol/optional.py, which names the
@@ -295,9 +298,14 @@ OPTIONAL = (
     Feature(
         "requests",
         "the door over `requests`; without it, that of the standard library",
-        ("transport/requests_transport.py",),
+        ("transport/requests_transport.py", "doors.py"),
     ),
-    Feature("pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py",)),
+    Feature(
+        "pyodide", "the doors over `fetch`, for Python in a browser", ("transport/pyodide_transport.py", "doors.py")
+    ),
+    Feature(
+        "events", "listeners=, Client.listen: each attempt told in WireEvents", ("protocol/events.py", "telling.py")
+    ),
     Feature(
         "proxies",
         "ways through HTTP proxies; without it, no call is made where one is named",
@@ -320,6 +328,7 @@ OPTIONAL = (
             "protocol/reply_fields.py",
             "protocol/sendable.py",
             "protocol/refusals.py",
+            "telling.py",
         ),
     ),
     Feature(
@@ -356,7 +365,7 @@ OPTIONAL = (
         ("protocol/feature_errors.py",),
     ),
     Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
-    Feature("log", "calls are logged to the `logging` module", ("log.py",)),
+    Feature("log", "calls are logged to the `logging` module", ("log.py", "telling.py")),
     Feature("query", "query= and extra_query=; without it, a query in base_url", ("protocol/query.py",)),
     Feature("azure", "Client.azure, for deployment URLs", ("azure.py", "protocol/query.py")),
     Feature("parse", "Client.parse, and types to JSON schemas", ("protocol/parse.py",)),
@@ -377,7 +386,11 @@ OPTIONAL = (
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
     Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", *_BILL)),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
-    Feature("sdk", "the openai package's shape", (*_all_of("sdk"), "protocol/query.py", "transport/hand_made.py")),
+    Feature(
+        "sdk",
+        "the openai package's shape",
+        (*_all_of("sdk"), "protocol/query.py", "transport/hand_made.py", "telling.py"),
+    ),
     Feature(
         "lab",
         "instruments for looking at the wire, and the command line",

@@ -136,7 +136,12 @@ class _Seams:
             return True, False
         for inner in _bodies(node):
             if self._block(inner):
-                self._stand_in(inner)
+                if _is_idle_branch(node):
+                    self.edits = [edit for edit in self.edits if edit.first < node.lineno or edit.first > _end(node)]
+                    self.edits.append(Edit(node.lineno, _end(node)))
+                    return False, False
+                if not _is_elif(node, inner):
+                    self._stand_in(inner)
         return True, False
 
     def _only_raises(self, node: ast.FunctionDef) -> bool:
@@ -194,6 +199,19 @@ class _Seams:
         more = body[0].col_offset - node.col_offset
         lines = self._lines[body[0].lineno - 1 : _end(body[-1])]
         return tuple(line[more:] if line.strip() else line for line in lines)
+
+
+def _is_idle_branch(node: ast.stmt) -> bool:
+    """Whether it is an `if` or `elif` that does nothing but ask, once its block is gone."""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and not any(isinstance(each, ast.Call) for each in ast.walk(node.test))
+    )
+
+
+def _is_elif(node: ast.stmt, body: List[ast.stmt]) -> bool:
+    return isinstance(node, ast.If) and body is node.orelse and body[0].col_offset == node.col_offset
 
 
 def _ends(body: List[ast.stmt]) -> bool:

@@ -1,4 +1,4 @@
-"""Bill: what one call costs, by the reply that closes it. (How a loop uses it: test_sender.py.)"""
+"""Bill: what one call costs, by the reply that closes it. (How a loop uses it: test_telling.py.)"""
 
 import warnings
 

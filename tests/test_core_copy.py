@@ -201,6 +201,18 @@ cs = [client(reply(status=503, headers={"Retry-After": t}), DOCUMENT) for t in (
 tell([c.chat("Hi").attempts for c in cs], all(c.transport.sleeps[0] <= 0.5 for c in cs))""", [[2] * 7, True]),
     ("the door of the standard library", """
 tell(chat.Client("sk-test-0123456789").transport.name)""", ["stdlib"]),
+    ("a door by a name that is none, and the default one in a browser", """
+sys.platform = "emscripten"
+key = "sk-test-0123456789"
+tell(chat.Client(key).transport.name, str(error_of(lambda: chat.Client(key, transport="pigeon"))))""", [
+        "stdlib", 'transport must be "stdlib" or a Transport, not \'pigeon\'']),
+    ("nobody listens, and nobody counts, also beside other options", """
+c = client(DOCUMENT).with_options(model="m2", timeout=3)
+tell(c.listeners, c.cost_tracker, c.chat("Hi").text)""", [[], None, "Hello!"]),
+    ("limits that are none: one sentence for all", """
+wrong = ({"timeout": 0}, {"timeout": (1, 2, 3)}, {"deadline": True}, {"max_retries": -1}, {"max_retries": None})
+tell(*{str(error_of(lambda: client(**given))) for given in wrong})""", [
+        "timeout and deadline are seconds above 0 or None, max_retries is a whole number from 0"]),
     ("what JSON cannot hold", """
 tell(str(error_of(lambda: client().chat("Hi", seed={1}))))""", ["the payload cannot be written as JSON: Object of type set is not JSON serializable"]),
     ("a key that a server quotes, given in the body, and one it was never given", """
@@ -398,6 +410,10 @@ LEFT_OUT = [
     ("pyodide", 'chat.Client("sk-test-0123456789", transport="pyodide")'),
     ("query", 'client().chat("Hi", extra_query={"a": 1})'),
     ("query", 'chat.Client("sk-1", query={"a": 1}, transport=MemoryTransport([])).chat("Hi")'),
+    ("events", "client(listeners=[print])"),
+    ("events", "client().with_options(listeners=[print])"),
+    ("events", "client().listen(print)"),
+    ("events", "chat.Sending"),
     ("cost", "client(cost_tracker=object())"),
     ("proxies", '__import__("os").environ.update(ALL_PROXY="http://p:1") or chat.Client("k" * 20).models()'),
     ("azure", 'chat.Client.azure("https://n.example", "d", "v", api_key="k" * 20)'),

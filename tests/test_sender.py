@@ -1,4 +1,4 @@
-"""Sender: the order of steps, what listeners hear, what is closed, and what is paid."""
+"""Sender: the order of steps, and what is closed. (What is told and paid besides: test_telling.py.)"""
 
 import pytest
 
@@ -8,6 +8,7 @@ from .scripts import completion
 memory = module("transport.memory")
 sender_module = module("sender")
 settings_module = module("settings")
+telling = module("telling")
 
 KEY = "sk-test-0123456789abcdef"
 URL = "http://127.0.0.1:1/v1"
@@ -20,133 +21,25 @@ def make_call(payload=CHAT, **settings):
     return read.call("POST", "chat/completions", dict(payload), settings_module.Options())
 
 
-def make_sender(*replies, listeners=(), tracker=None):
-    transport = memory.MemoryTransport(list(replies))
-    return sender_module.Sender(transport, listeners, tracker), transport
+@pytest.fixture(params=["Sender", "TellingSender"])
+def make_sender(request):
+    """A plain one, as a small copy has it, and the one that tells: both take the same steps."""
+    kind = getattr(sender_module if request.param == "Sender" else telling, request.param)
+
+    def make(*replies):
+        transport = memory.MemoryTransport(list(replies))
+        return kind(transport), transport
+
+    return make
 
 
-def names(events):
-    return [type(event).__name__ for event in events]
-
-
-def test_a_good_answer_is_one_story():
-    """Sending, Received, a Chunked for each read, Done; the reply has its time, attempts and cost."""
-    events = []
-    sender, transport = make_sender(memory.reply(body=completion("Hi.")), listeners=[events.append])
-    reply = sender.whole(make_call())
-
-    assert names(events) == ["Sending", "Received", "Chunked", "Done"]
-    assert events[-1].reply is reply and events[-1].whole and events[-1].cost_usd == reply.cost > 0
-    assert (reply.text, reply.attempts) == ("Hi.", 1) and reply.elapsed_s >= 0
-    transport.assert_done()
-
-
-def test_a_listener_may_come_later_and_leave():
-    """It hears the calls between `listen` and the end of it; the others hear all; leaving twice takes nobody else away."""
-    always, visitor = [], []
-    sender, transport = make_sender(*(memory.reply(body=completion()) for _ in range(3)), listeners=[always.append])
-    hear = visitor.append
-
-    sender.whole(make_call())
-    leave, leave_twin = sender.listen(hear), sender.listen(hear)
-    leave()
-    leave()
-    sender.whole(make_call())
-    leave_twin()
-    sender.whole(make_call())
-
-    assert (len(always), len(visitor)) == (12, 4)
-    transport.assert_done()
-
-
-def test_a_retried_answer_tells_of_each_attempt():
-    """Failed comes before Waiting, and is not final; each attempt has its number."""
-    events = []
-    sender, transport = make_sender(
-        memory.reply(status=503), memory.reply(body=completion()), listeners=[events.append]
-    )
-    sender.whole(make_call())
-
-    assert names(events) == ["Sending", "Received", "Failed", "Waiting", "Sending", "Received", "Chunked", "Done"]
-    assert [event.attempt for event in events] == [1, 1, 1, 1, 2, 2, 2, 2]
-    assert events[2].final is False
-    assert (events[3].wait_s, transport.sleeps) == (0.5, [0.5])
-    assert transport.closes == 2
-
-
-def test_the_last_failure_is_final_and_raised():
-    """Failed carries the very error that the caller catches, complete."""
-    events = []
-    sender, transport = make_sender(memory.reply(status=503), listeners=[events.append])
-    with pytest.raises(rawchat.InternalServerError) as caught:
-        sender.whole(make_call(max_retries=0))
-
-    assert names(events) == ["Sending", "Received", "Failed"]
-    assert events[-1].final and events[-1].error is caught.value and caught.value.attempts == 1
-    assert transport.sleeps == []
-
-
-def test_a_dropped_option_is_no_wait():
-    """A Waiting of 0 s says what is done; nobody sleeps; and the sender has learned it."""
-    events = []
-    refusal = {"error": {"message": "Unrecognized request argument supplied: stream_options"}}
-    sender, transport = make_sender(
-        memory.reply(status=400, body=refusal), memory.reply(pieces=memory.sse("Hi")), listeners=[events.append]
-    )
-    read = settings_module.Settings(api_key=KEY, base_url=URL, model="m")
-    payload = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
-    call = read.call("POST", "chat/completions", payload, settings_module.Options(), optional_usage=True)
-    sender.open(call).close()
-
-    assert "Waiting" in names(events) and transport.sleeps == []
-    assert sender.stream_options_refused
-    assert "stream_options" not in transport.json(1)
-
-
-def test_open_leaves_the_body_to_the_caller():
+def test_open_leaves_the_body_to_the_caller(make_sender):
     """The head of a success, nothing read and nothing closed."""
     sender, transport = make_sender(memory.reply(body=completion("Hi.")))
     response = sender.open(make_call())
 
     assert (response.head.status, transport.closes) == (200, 0)
     assert b"Hi." in response.read()
-
-
-@pytest.mark.parametrize("kind", ["Sending", "Received", "Chunked", "Failed", "Waiting"])
-def test_a_listener_that_raises_is_heard_and_leaves_nothing_open(kind):
-    """Wherever in the story it raises."""
-
-    def listener(event):
-        if type(event).__name__ == kind:
-            raise RuntimeError(kind)
-
-    replies = [memory.reply(status=503)] if kind in ("Failed", "Waiting") else [memory.reply(body=completion())]
-    sender, transport = make_sender(*replies, listeners=[listener])
-    with pytest.raises(RuntimeError, match=kind):
-        sender.whole(make_call())
-
-    assert transport.closes == len(transport.responses) == (0 if kind == "Sending" else 1)
-
-
-def test_an_interrupt_while_reading_closes_the_connection():
-    """Ctrl-C is no Exception, and passes through all the same; what was reserved is free again."""
-
-    class Interrupted(memory.MemoryResponse):
-        def read_some(self):
-            raise KeyboardInterrupt
-
-    class Door(memory.MemoryTransport):
-        def send(self, request, **timeouts):
-            self.responses.append(Interrupted(memory.reply(body=completion())))
-            return self.responses[-1]
-
-    tracker = rawchat.CostTracker(budget_usd=1.0)
-    door = Door()
-    with pytest.raises(KeyboardInterrupt):
-        sender_module.Sender(door, (), tracker).whole(make_call())
-
-    assert door.closes == 1
-    assert (tracker.reserved_usd, tracker.call_count) == (0, 0)
 
 
 BREAKS = [
@@ -156,7 +49,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("error, kind, words", [row[1:] for row in BREAKS], ids=[row[0] for row in BREAKS])
-def test_a_broken_body_knows_the_answer_it_belongs_to(error, kind, words):
+def test_a_broken_body_knows_the_answer_it_belongs_to(make_sender, error, kind, words):
     """Status and request id of the head, and the number of attempts."""
     broken = memory.reply(headers={"x-request-id": "req_1"}, pieces=[b'{"id": '], error=error)
     sender, transport = make_sender(broken, broken)
@@ -169,7 +62,7 @@ def test_a_broken_body_knows_the_answer_it_belongs_to(error, kind, words):
     assert transport.closes == 2
 
 
-def test_a_broken_error_body_hides_neither_the_status_nor_what_was_said():
+def test_a_broken_error_body_hides_neither_the_status_nor_what_was_said(make_sender):
     """The words that came are in the error; the wait that stood among them is kept."""
     body = b'{"error": {"message": "Rate limit reached. Please try again in 3s.", "code": "slow"}}'
     broken = memory.reply(status=429, pieces=[body], error=memory.cut())
@@ -179,7 +72,7 @@ def test_a_broken_error_body_hides_neither_the_status_nor_what_was_said():
     assert transport.sleeps == [3.0]
 
 
-def test_the_deadline_bounds_each_step():
+def test_the_deadline_bounds_each_step(make_sender):
     """Connecting, the head and every read have what is left of it, and never more than their own limit."""
     sender, transport = make_sender(memory.reply(body=completion()))
     sender.whole(make_call(timeout=(5, 9000), deadline=5000))
@@ -189,74 +82,13 @@ def test_the_deadline_bounds_each_step():
     assert 5 < transport.responses[0].read_timeout_s <= read_s
 
 
-def test_without_a_deadline_the_read_timeout_is_left_alone():
+def test_without_a_deadline_the_read_timeout_is_left_alone(make_sender):
     """The transport has it already."""
     sender, transport = make_sender(memory.reply(body=completion()))
     sender.whole(make_call(timeout=(5, 600)))
 
     assert transport.timeouts == [(5, 600)]
     assert transport.responses[0].read_timeout_s is None
-
-
-# What a call costs ---------------------------------------------------------------------------------------------------
-
-COST = (10 * 0.15 + 5 * 0.60) / 1e6
-
-
-def test_a_bill_without_a_tracker_still_knows_the_cost():
-    sender, _ = make_sender(memory.reply(body=completion()))
-
-    assert sender.whole(make_call()).cost == pytest.approx(COST)
-
-
-def test_a_tracker_counts_only_the_answer():
-    """Failed attempts are not in the bill."""
-    tracker = rawchat.CostTracker()
-    sender, _ = make_sender(memory.reply(status=503), memory.reply(body=completion()), tracker=tracker)
-    sender.whole(make_call())
-
-    assert tracker.call_count == 1 and tracker.total_cost == pytest.approx(COST)
-
-
-def test_a_budget_reserves_before_sending_and_settles_after():
-    """While the call is under way, what it may cost at most is kept back."""
-    tracker = rawchat.CostTracker(budget_usd=1.0)
-    seen = []
-    sender, _ = make_sender(
-        memory.reply(body=completion()), listeners=[lambda event: seen.append(tracker.reserved_usd)], tracker=tracker
-    )
-    sender.whole(make_call({**CHAT, "max_tokens": 1000}))
-
-    assert all(reserved > 1000 * 0.60 / 1e6 for reserved in seen[:-1])
-    assert (tracker.reserved_usd, tracker.spent_usd) == (0, pytest.approx(COST))
-
-
-def test_a_budget_refuses_before_anything_is_sent():
-    tracker = rawchat.CostTracker(budget_usd=1e-7)
-    sender, transport = make_sender(tracker=tracker)
-    with pytest.raises(rawchat.BudgetExceeded):
-        sender.whole(make_call())
-
-    assert transport.requests == [] and tracker.reserved_usd == 0
-
-
-def test_a_budget_refuses_a_model_without_a_price():
-    sender, transport = make_sender(tracker=rawchat.CostTracker(budget_usd=1.0))
-    with pytest.raises(rawchat.UnknownPrice):
-        sender.whole(make_call({**CHAT, "model": "nobody-knows"}))
-
-    assert transport.requests == []
-
-
-def test_what_is_not_paid_by_the_token_is_not_in_the_bill():
-    """A list of models has no model, no reservation and no cost."""
-    tracker = rawchat.CostTracker(budget_usd=1e-9)
-    sender, _ = make_sender(memory.reply(body={"data": [{"id": "m"}]}), tracker=tracker)
-    read = settings_module.Settings(api_key=KEY, base_url=URL, model="m")
-    reply = sender.whole(read.call("GET", "models", None, settings_module.Options()), "data")
-
-    assert reply["data"] == [{"id": "m"}] and reply.cost is None
-    assert tracker.call_count == 0
 
 
 # Doors ---------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from .doors import (
 from .test_light_imports import FIRST_CALL, loaded_by
 
 errors = module("protocol.errors")
+events_module = module("protocol.events")
 wire = module("protocol.wire")
 sender_module = module("sender")
 
@@ -200,8 +201,8 @@ def test_a_client_over_it():
                     assert "".join(stream) == "Hi."
             assert client.chat("Hello").text == "Hi."
         assert server.connections == 1
-    assert [event.transport for event in told if isinstance(event, wire.Sending)] == ["stdlib"] * 4
-    heads = [event.head for event in told if isinstance(event, wire.Received)]
+    assert [event.transport for event in told if isinstance(event, events_module.Sending)] == ["stdlib"] * 4
+    heads = [event.head for event in told if isinstance(event, events_module.Received)]
     assert [each.reused for each in heads] == [False, True, True, True]
 
 

@@ -9,6 +9,7 @@ import pytest
 from . import module
 
 trace = module("lab.trace")
+events_module = module("protocol.events")
 wire = module("protocol.wire")
 errors = module("protocol.errors")
 redact = module("protocol.redact")
@@ -35,19 +36,21 @@ class Terminal(io.StringIO):
 def sending(
     at_s=0.0, call=1, attempt=1, body=b'{"model":"gpt-4o-mini"}', headers=(("Authorization", f"Bearer {KEY}"),)
 ):
-    return wire.Sending(at_s, call, attempt, wire.Request("POST", URL, headers, body), "requests")
+    return events_module.Sending(at_s, call, attempt, wire.Request("POST", URL, headers, body), "requests")
 
 
 def received(at_s, status=200, reason="OK", headers=STREAM_HEAD, call=1, attempt=1, reused=False):
-    return wire.Received(at_s, call, attempt, wire.ResponseHead(status, reason, wire.Headers(headers), reused=reused))
+    return events_module.Received(
+        at_s, call, attempt, wire.ResponseHead(status, reason, wire.Headers(headers), reused=reused)
+    )
 
 
 def chunked(at_s, data, call=1, attempt=1):
-    return wire.Chunked(at_s, call, attempt, data)
+    return events_module.Chunked(at_s, call, attempt, data)
 
 
 def done(at_s, call=1, attempt=1, usage=None, cost_usd=None, whole=True):
-    return wire.Done(at_s, call, attempt, Reply(usage=usage) if usage else Reply(), cost_usd, whole)
+    return events_module.Done(at_s, call, attempt, Reply(usage=usage) if usage else Reply(), cost_usd, whole)
 
 
 def told(events, **options):
@@ -66,8 +69,10 @@ RETRIED_STREAM = [
     sending(10.0, headers=(("Content-Type", "application/json"), ("Authorization", f"Bearer {KEY}"))),
     received(10.012, 429, "Too Many Requests", (*JSON_HEAD, ("Retry-After", "1"))),
     chunked(10.013, b'{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}'),
-    wire.Failed(10.014, 1, 1, errors.RateLimitError("429 Too Many Requests: Rate limit reached", status=429), False),
-    wire.Waiting(10.014, 1, 1, 1.0, "429 rate limit, the server asks for 1 s"),
+    events_module.Failed(
+        10.014, 1, 1, errors.RateLimitError("429 Too Many Requests: Rate limit reached", status=429), False
+    ),
+    events_module.Waiting(10.014, 1, 1, 1.0, "429 rate limit, the server asks for 1 s"),
     sending(11.02, attempt=2, headers=()),
     received(11.04, attempt=2, reused=True),
     chunked(11.05, b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n' + text_event("Sal"), attempt=2),
@@ -145,7 +150,7 @@ def test_the_cuts_of_the_reads_change_no_line(seed):
 def test_a_door_that_does_not_tell_the_version():
     """A browser keeps the version of HTTP to itself, so the trace does not make one up."""
     head = wire.ResponseHead(200, "OK", wire.Headers(JSON_HEAD), http_version="")
-    text = told([sending(), wire.Received(0.1, 1, 1, head), done(0.3)])
+    text = told([sending(), events_module.Received(0.1, 1, 1, head), done(0.3)])
     assert "< HTTP 200 OK\n" in text
 
 
@@ -231,7 +236,7 @@ def test_a_failure_says_its_verdict_and_the_errors_own_words(head, error, final,
     events = [
         sending(),
         *([head, chunked(0.2, b'{"error":{"message":"x"}}')] if head else []),
-        wire.Failed(0.3, 1, 1, error, final),
+        events_module.Failed(0.3, 1, 1, error, final),
     ]
     text = told(events)
     assert [part for part in expected if part not in text] == []
@@ -243,7 +248,7 @@ def test_the_causes_of_an_error_are_named():
     error = errors.APIConnectionError("no connection")
     error.phase = "connect"
     error.__cause__ = OSError("Name or service not known")
-    text = told([sending(), wire.Failed(0.3, 1, 1, error, True)])
+    text = told([sending(), events_module.Failed(0.3, 1, 1, error, True)])
     assert "* APIConnectionError (connect): no further attempt\n*   no connection\n" in text
     assert "*   caused by OSError: Name or service not known\n" in text
 
@@ -258,7 +263,10 @@ def test_an_error_among_its_own_causes_is_told_once():
 def test_a_key_that_is_a_word_hides_no_words():
     """Servers at home take "ollama" for a key; the header is hidden all the same."""
     text = told(
-        [sending(headers=(("Authorization", "Bearer ollama"),)), wire.Failed(0.1, 1, 1, OSError("is ollama up?"), True)]
+        [
+            sending(headers=(("Authorization", "Bearer ollama"),)),
+            events_module.Failed(0.1, 1, 1, OSError("is ollama up?"), True),
+        ]
     )
     assert "> Authorization: Bearer <key:" in text
     assert "is ollama up?" in text
@@ -273,10 +281,10 @@ def test_no_key_is_shown_wherever_it_stands():
     request = wire.Request("POST", f"{URL}?api-key={oddly_shaped}", headers, f'{{"user":"{KEY}"}}'.encode())
     text = told(
         [
-            wire.Sending(0.0, 1, 1, request, "requests"),
+            events_module.Sending(0.0, 1, 1, request, "requests"),
             received(0.1, 401, "Unauthorized", (("Set-Cookie", "session=ijklmnop"), ("X-Echo", oddly_shaped))),
             chunked(0.2, f"data: you sent {oddly_shaped} and {KEY} and also my-own-secret\n\n".encode()),
-            wire.Failed(0.3, 1, 1, errors.AuthenticationError(f"bad key {oddly_shaped}"), True),
+            events_module.Failed(0.3, 1, 1, errors.AuthenticationError(f"bad key {oddly_shaped}"), True),
         ],
         secrets=["my-own-secret"],
     )
@@ -341,8 +349,8 @@ def test_threads_do_not_mix_their_lines():
 
 def test_events_of_a_call_whose_beginning_was_not_seen_are_passed_over():
     """A listener may be added while calls are under way."""
-    events = [received(0.1), chunked(0.2, b"x"), wire.Waiting(0.3, 1, 1, 1.0, "w"), done(0.4)]
-    assert told([*events, wire.Failed(0.5, 1, 1, errors.APIError("x"), True)]) == ""
+    events = [received(0.1), chunked(0.2, b"x"), events_module.Waiting(0.3, 1, 1, 1.0, "w"), done(0.4)]
+    assert told([*events, events_module.Failed(0.5, 1, 1, errors.APIError("x"), True)]) == ""
 
 
 def test_left_early_and_unknown_price():

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from . import module, rawchat
+from . import module
 
 wire = module("protocol.wire")
 
@@ -87,8 +87,6 @@ HOLDERS = [
     ("Headers", lambda: wire.Headers(request().headers)),
     ("Request", request),
     ("ResponseHead", lambda: wire.ResponseHead(200, "OK", wire.Headers([("Set-Cookie", KEY)]))),
-    ("Sending", lambda: wire.Sending(0.0, 1, 1, request())),
-    ("Received", lambda: wire.Received(0.0, 1, 1, wire.ResponseHead(200, "OK", wire.Headers(request().headers)))),
 ]
 
 
@@ -107,14 +105,3 @@ def test_a_request_shows_what_it_is():
     assert "body=13 bytes" in shown
     assert "application/json" in shown
     assert '"model"' not in shown
-
-
-EVENTS = ["Sending", "Received", "Chunked", "Waiting", "Failed", "Done"]
-
-
-@pytest.mark.parametrize("name", EVENTS)
-def test_every_event_says_when_and_which(name):
-    """All start with the monotonic time, the call and the attempt; the face offers them."""
-    event = getattr(wire, name)
-    assert event._fields[:3] == ("at_s", "call", "attempt")
-    assert getattr(rawchat, name) is event

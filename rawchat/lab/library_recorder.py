@@ -19,7 +19,8 @@ import time
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from ..protocol.errors import APIConnectionError, APITimeoutError, StreamInterrupted
-from ..protocol.wire import Chunked, Done, Failed, Received, ResponseHead, Sending, Waiting, WireEvent
+from ..protocol.events import Chunked, Done, Failed, Received, Sending, Waiting, WireEvent
+from ..protocol.wire import ResponseHead
 from ..transport.requests_errors import names_in
 from .exchange import BODY
 from .recording import Recorder, Recording

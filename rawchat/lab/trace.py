@@ -28,10 +28,11 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TextI
 from urllib.parse import urlsplit
 
 from ..protocol.errors import InvalidResponseError
+from ..protocol.events import Chunked, Done, Failed, Received, Sending, Waiting, WireEvent
 from ..protocol.redact import redact_header, redact_text, secrets_of
 from ..protocol.sse import Event, SSEDecoder
 from ..protocol.status import Verdict, classify
-from ..protocol.wire import Chunked, Done, Failed, Received, Request, Sending, Waiting, WireEvent
+from ..protocol.wire import Request
 from .terminal import fold, is_terminal, printable, terminal_columns, wants_color, write_line
 
 LONG_TEXT = 2000  # characters of one line of a body before it is cut; about the screenful that a person still reads

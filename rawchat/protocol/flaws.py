@@ -8,7 +8,7 @@ cost between 15 and 90 % of the encoding itself (measured on 1,000 messages of 4
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from .cures import cure_for, cut_short, quoted, surrogate_in
 from .errors import PayloadError
@@ -115,3 +115,13 @@ def _too_deep(payload: Any) -> PayloadError:
             deepest, depth = keys[: _PATH_KEYS + 1], len(around)
     path = _path(deepest)
     return PayloadError(f"{path} lies {depth} levels deep, which is deeper than JSON is written here", path=path)
+
+
+def refusal_of_limits(timeout: Any, deadline: Any, max_retries: Any, is_limit: Callable[[Any], bool]) -> PayloadError:
+    """The error for limits of a call of which one is wrong; `is_limit` judges seconds."""
+    pair = timeout if isinstance(timeout, (tuple, list)) else (timeout, timeout)
+    if len(pair) != 2 or not all(map(is_limit, pair)):
+        return PayloadError(f"timeout must be seconds above 0, a pair (connect, read), or None; got {timeout!r}")
+    if not is_limit(deadline):
+        return PayloadError(f"deadline must be seconds above 0 or None; got {deadline!r}")
+    return PayloadError(f"max_retries must be a whole number from 0; got {max_retries!r}")

@@ -103,8 +103,8 @@ class ClientBase:
 
     @property
     def api_key(self) -> str:
-        key = self._client.settings.secrets()
-        return key[0] if key else ""
+        key = self._client.settings.api_key
+        return key if isinstance(key, str) else ""
 
     @property
     def organization(self) -> Any:

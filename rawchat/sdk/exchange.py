@@ -15,10 +15,11 @@ import json
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Type
 
 from ..protocol.errors import APIError
+from ..protocol.events import Chunked, Received, Sending
 from ..protocol.redact import redact_headers, redact_text
 from ..protocol.reply import Reply
 from ..protocol.status import request_id_from
-from ..protocol.wire import Chunked, Headers, Received, Request, ResponseHead, Sending
+from ..protocol.wire import Headers, Request, ResponseHead
 
 
 class Task(NamedTuple):
