@@ -10,6 +10,7 @@ from . import module, rawchat
 
 problem = module("protocol.problem")
 status = module("protocol.status")
+hints = module("protocol.hints")
 errors = module("protocol.errors")
 wire = module("protocol.wire")
 
@@ -427,7 +428,9 @@ def test_a_body_of_any_shape_reads_as_one_short_line(name, body, expected):
 def test_every_kind_has_words_and_a_class():
     """The tables agree with each other: each status has a kind that exists, each phrase is words."""
     for number, row in status.STATUSES.items():
-        assert row.kind in status.KINDS, number
+        assert row.kind in hints.KINDS, number
         assert row.phrase and not row.phrase.isdigit()
-    assert all(issubclass(kind.error, errors.APIError) and kind.words for kind in status.KINDS.values())
-    assert status.KINDS[status.row_of(429).kind].words == "rate limit"
+        assert issubclass(row.error, errors.APIError)
+    assert all(kind.words and status.row_of(kind.status or 100).phrase for kind in hints.KINDS.values())
+    assert {status.row_of(kind.status).kind for kind in hints.KINDS.values() if kind.status} < set(hints.KINDS)
+    assert hints.KINDS[status.row_of(429).kind].words == "rate limit"

@@ -6,6 +6,7 @@ from . import module
 
 status = module("protocol.status")
 dialects = module("protocol.status_dialects")
+hints = module("protocol.hints")
 
 
 @pytest.mark.parametrize("number", dialects.RARE_STATUSES)
@@ -15,7 +16,7 @@ def test_a_rare_status_has_words_and_a_kind(number):
     assert number not in status.STATUSES
     assert phrase and not phrase.isdigit()
     assert status.row_of(number).phrase == phrase
-    assert status.row_of(number).kind == kind and status.KINDS[kind].words
+    assert status.row_of(number).kind == kind and hints.KINDS[kind].words
 
 
 BETTER = [

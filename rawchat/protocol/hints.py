@@ -4,13 +4,41 @@
       -> This model counts its thinking, too: send max_completion_tokens in place of max_tokens.
 
 The first row that applies speaks, so special ones stand above general ones; a row that does not recognise the mistake
-is silent. Does not judge whether a failure is worth another attempt (that is `status`). Pure.
+is silent. Does not judge whether a failure is worth another attempt (that is `status`, which asks `explained` for the
+words about it). Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+
+from .problem import Said
+from .redact import short
+
+
+class Kind(NamedTuple):
+    words: str
+    status: int  # the plainest of this kind
+
+
+KINDS: Dict[str, Kind] = {
+    "ok": Kind("ok", 200),
+    "redirect": Kind("redirect", 302),
+    "bad_request": Kind("bad request", 400),
+    "auth": Kind("bad key", 401),
+    "quota": Kind("quota exhausted", 402),
+    "permission": Kind("not permitted", 403),
+    "not_found": Kind("not found", 404),
+    "conflict": Kind("conflict", 409),
+    "unprocessable": Kind("invalid parameters", 422),
+    "rate_limit": Kind("rate limit", 429),
+    "server": Kind("server error", 500),
+    "overloaded": Kind("overloaded", 503),
+    "timeout": Kind("timeout at the server", 504),
+    "invalid_response": Kind("no final answer", 0),
+    "stream_error": Kind("error in the answer", 0),
+}
 
 
 class Mistake(NamedTuple):
@@ -277,3 +305,36 @@ def hint_for(
         if hint.applies(case):
             return hint.cure
     return ""
+
+
+def explained(
+    message: str, said: Said, status: int, meant: int, kind: str, retry: bool, wish: str, final: str, url: str
+) -> Tuple[str, str, str]:
+    """The message, the why and the hint of a `status.Verdict`, from what status and phrase say and what was `said`."""
+    words = said.message
+    if kind == "redirect":
+        words = words or "a redirect that names no target; check base_url"
+    bare = (message.lower(), message.partition(" ")[2].lower(), f"error code: {status}")
+    if words and (status == 200 or words.rstrip(".").lower() not in bare):
+        message += f": {words}"
+    why = f"{status} " if status != 200 else "200 with an error inside, "
+    why += KINDS[kind].words
+    if kind == "redirect":
+        why += ": not followed"
+    elif wish in ("true", "false"):
+        why += f": the server {'asks for' if retry else 'forbids'} a retry (x-should-retry)"
+    elif not retry:
+        why += ": fatal" + (f", {final}" if final else "")
+    return message, why, hint_for(status if status != 200 else meant or KINDS[kind].status, *said[1:], words, url)
+
+
+def facts_of(verdict: Any) -> str:
+    """All of a `status.Verdict` but the body, redacted, for its repr."""
+    status, kind, retry, message, code, *_ = verdict
+    return short(f"{status}, {kind!r}, retry={retry}, message={message!r}, code={code!r}", longest=600)
+
+
+def figure(seconds: float) -> str:
+    if seconds < 1000:
+        return f"{seconds:.4g}"
+    return "countless" if seconds == float("inf") else f"{seconds:.0f}"

@@ -3,7 +3,7 @@
     data: {"error": {"type": "overloaded_error", "message": "Overloaded"}}      "overloaded"
     {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}  "quota"
 
-Codes and types by name, then well-known sentences; the kinds are those of `status.KINDS`. Pure.
+Codes and types by name, then well-known sentences; the kinds are those of `hints.KINDS`. Pure.
 """
 
 from __future__ import annotations

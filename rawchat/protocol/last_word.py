@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Optional
 
 from .errors import APIError
-from .retry import RetryHint, RetryPolicy, Wait, case_of, figure
+from .hints import figure
+from .retry import RetryHint, RetryPolicy, Wait, case_of
 from .status import Verdict
 
 

@@ -8,17 +8,18 @@ Pure: time and dice are arguments.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
 
 from .errors import APIError
-from .status import KINDS, Verdict, classify, error_from, row_of
+from .status import Verdict, classify, error_from, row_of
 from .wire import Headers, parse_number
 
 
 class RetryPolicy(NamedTuple):
-    """The schedule, in seconds, of waits no server asked for: min(initial * 2**n, cap) * (1 - jitter * dice).
+    """The schedule of waits no server asked for, as in openai-python: min(initial * 2**n, cap) * (1 - jitter * dice).
 
-    As in openai-python. A server that asks for more than `longest_wait_s` is not waited for.
+    A server that asks for more than `longest_wait_s` is not waited for.
     """
 
     initial_s: float = 0.5
@@ -34,7 +35,7 @@ class RetryHint(NamedTuple):
 
 class Wait(NamedTuple):
     seconds: float
-    why: str  # for people: "429 rate limit, the server asks for 2 s"
+    why: str  # for people
 
 
 def backoff_s(policy: RetryPolicy, retries_taken: int, dice: float) -> float:
@@ -60,9 +61,11 @@ def next_wait(
     retry, asked_s, label = case_of(error, verdict, hint)
     if not retry or retries_taken >= max_retries or asked_s > policy.longest_wait_s:
         return None
-    if asked_s > 0:
-        return Wait(asked_s, f"{label}, the server asks for {figure(asked_s)} s")
-    return Wait(backoff_s(policy, retries_taken, dice), label)
+    with suppress(ImportError):
+        from .hints import figure
+
+        label += f", the server asks for {figure(asked_s)} s" if asked_s else ""
+    return Wait(asked_s or backoff_s(policy, retries_taken, dice), label)
 
 
 def case_of(
@@ -73,16 +76,12 @@ def case_of(
     retry, label = (verdict.retry, verdict.why) if verdict else (True, "no answer")
     if error is not None:
         retry, asked_s, label = error.retryable, error.retry_after_s or asked_s, error.message.partition(": ")[0]
-        status = error.status or 0
-        if status >= 300:
-            label = f"{status} {KINDS[row_of(status).kind].words}"
-    return retry, asked_s if asked_s > 0 else 0.0, label  # nan compares as not greater
+        with suppress(ImportError):
+            from .hints import KINDS
 
-
-def figure(seconds: float) -> str:
-    if seconds < 1000:
-        return f"{seconds:.4g}"
-    return "countless" if seconds == float("inf") else f"{seconds:.0f}"
+            status = error.status or 0
+            label = f"{status} {KINDS[row_of(status).kind].words}" if status >= 300 else label
+    return retry, max(0.0, asked_s), label  # of 0 and nan, 0
 
 
 def status_error(
@@ -112,24 +111,18 @@ def parse_retry_after(
     try:
         from .rate_limits import waits
     except ImportError:
-        hints = _plain_waits(head, now_s)
+        told = _plain_waits(head, now_s)
     else:
-        hints = map(RetryHint._make, waits(head, body, now_s))
-    return next((hint for hint in hints if hint.seconds > 0), None)
+        told = waits(head, body, now_s)
+    return next((RetryHint(*wait) for wait in told if wait[0] > 0), None)
 
 
-def _plain_waits(head: Headers, now_s: float) -> Iterator[RetryHint]:
-    milliseconds = parse_number(head.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        yield RetryHint(milliseconds / 1000, "retry-after-ms")
-    text = head.get("retry-after", "")
-    seconds = parse_number(text)
-    if seconds is None:
-        from calendar import timegm  # dates are in GMT (RFC 9110 section 5.6.7)
-        from email.utils import parsedate
+def _plain_waits(head: Headers, now_s: float) -> Iterator[Tuple[float, str]]:
+    for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
+        text = head.get(name, "")
+        yield (parse_number(text) or 0) / per_second, name
+    from calendar import timegm  # dates are in GMT (RFC 9110 section 5.6.7)
+    from email.utils import parsedate
 
-        try:
-            seconds = timegm(parsedate(text) or ()) - now_s
-        except (ValueError, IndexError):  # no date, or one that does not exist
-            return
-    yield RetryHint(seconds, "retry-after")
+    with suppress(ValueError, IndexError):  # no date, or one that does not exist
+        yield timegm(parsedate(text) or ()) - now_s, name

@@ -4,14 +4,13 @@
     < {"error": {"message": "Slow down", "type": "tokens", "code": "rate_limit_exceeded"}}
     Verdict(429, "rate_limit", retry=True, message="429 Too Many Requests: Slow down", ...)
 
-A new status or code is a row, here or in `status_dialects`. Pure.
+`status_dialects` knows rarer statuses and codes, `hints` the words. Pure.
 """
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
+from contextlib import suppress
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from . import errors
 from .problem import Said, find_error, parse_body, read_error
@@ -21,7 +20,7 @@ from .wire import Headers
 
 class Verdict(NamedTuple):
     status: int
-    kind: str  # one of KINDS
+    kind: str  # as in STATUSES; or "stream_error", of an error inside a 200
     retry: bool  # whether the same request may well succeed
     message: str  # one line, without any key
     code: Optional[str]  # it and the next three as in an APIError
@@ -31,105 +30,77 @@ class Verdict(NamedTuple):
     why: str  # for a trace: "429 rate limit", "401 bad key: fatal"
     hint: str = ""  # the cure, where the mistake is a known one
 
-    def __repr__(self) -> str:  # without the body, and redacted: servers quote keys
-        facts = f"{self.status}, {self.kind!r}, retry={self.retry}, message={self.message!r}, code={self.code!r}"
-        return f"Verdict({short(facts, longest=600)})"
-
-
-class Kind(NamedTuple):
-    words: str
-    error: Type[errors.APIError]
-    status: int  # the plainest of this kind, and its phrase
-    phrase: str = ""
-    retry: bool = False
-
-
-KINDS: Dict[str, Kind] = {
-    "ok": Kind("ok", errors.APIError, 200, "OK"),
-    "redirect": Kind("redirect", errors.APIStatusError, 302),
-    "bad_request": Kind("bad request", errors.BadRequestError, 400, "Bad Request"),
-    "auth": Kind("bad key", errors.AuthenticationError, 401, "Unauthorized"),
-    "quota": Kind("quota exhausted", errors.QuotaExceededError, 402, "Payment Required"),
-    "permission": Kind("not permitted", errors.PermissionDeniedError, 403, "Forbidden"),
-    "not_found": Kind("not found", errors.NotFoundError, 404, "Not Found"),
-    "conflict": Kind("conflict", errors.ConflictError, 409, "Conflict", retry=True),
-    "unprocessable": Kind("invalid parameters", errors.UnprocessableEntityError, 422, "Unprocessable Content"),
-    "rate_limit": Kind("rate limit", errors.RateLimitError, 429, "Too Many Requests", retry=True),
-    "server": Kind("server error", errors.InternalServerError, 500, "Internal Server Error", retry=True),
-    "overloaded": Kind("overloaded", errors.InternalServerError, 503, "Service Unavailable", retry=True),
-    "timeout": Kind("timeout at the server", errors.InternalServerError, 504, "Gateway Timeout", retry=True),
-    "invalid_response": Kind("no final answer", errors.InvalidResponseError, 0),
-    "stream_error": Kind("error in the answer", errors.APIError, 0, retry=True),
-}
+    def __repr__(self) -> str:  # without the body: servers quote keys
+        try:
+            from .hints import facts_of
+        except ImportError:
+            return f"Verdict({self.status}, {self.kind!r})"
+        return f"Verdict({facts_of(self)})"
 
 
 class Status(NamedTuple):
     phrase: str
     kind: str
+    error: Type[errors.APIError] = errors.InternalServerError
 
 
-# The plainest of each kind, and what else says more than its hundred.
+# With the classes of openai-python; 402 and 413 have a better one than there.
 STATUSES: Dict[int, Status] = {
-    **{kind.status: Status(kind.phrase, name) for name, kind in KINDS.items() if kind.phrase},
-    0: Status("Redirect, Hidden by the Browser", "redirect"),  # as a page's `fetch` sees any
-    408: Status("Request Timeout", "timeout"),
-    413: Status("Content Too Large", "bad_request"),
-    425: Status("Too Early", "server"),  # RFC 8470: the next attempt is not early
+    200: Status("OK", "ok", errors.APIError),
+    400: Status("Bad Request", "bad_request", errors.BadRequestError),
+    401: Status("Unauthorized", "auth", errors.AuthenticationError),
+    402: Status("Payment Required", "quota", errors.QuotaExceededError),
+    403: Status("Forbidden", "permission", errors.PermissionDeniedError),
+    404: Status("Not Found", "not_found", errors.NotFoundError),
+    408: Status("Request Timeout", "timeout", errors.APIStatusError),
+    409: Status("Conflict", "conflict", errors.ConflictError),
+    413: Status("Content Too Large", "bad_request", errors.BadRequestError),
+    422: Status("Unprocessable Content", "unprocessable", errors.UnprocessableEntityError),
+    429: Status("Too Many Requests", "rate_limit", errors.RateLimitError),
+    500: Status("Internal Server Error", "server"),
     502: Status("Bad Gateway", "server"),
+    503: Status("Service Unavailable", "overloaded"),
+    504: Status("Gateway Timeout", "timeout"),
 }
-# What is above 599 is the server's fault, too, as in the SDK.
+# 1xx, 2xx ...; what is above 599 is the server's fault, too.
 _HUNDREDS = (
-    Status("Not a Final Status", "invalid_response"),
-    Status("Success", "ok"),
-    Status("Redirection", "redirect"),
-    Status("Client Error", "bad_request"),
+    Status("Not a Final Status", "invalid_response", errors.InvalidResponseError),
+    Status("Success", "ok", errors.APIError),
+    Status("Redirection", "redirect", errors.APIStatusError),
+    Status("Client Error", "bad_request", errors.APIStatusError),
     Status("Server Error", "server"),
 )
-# By code or type, never by the message: Gemini says "quota" of its limit per minute, too.
-_OUT_OF_MONEY = frozenset(("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"))
-
-
-@cache  # looking for an absent room takes as long as reading an answer
-def _other_servers() -> Tuple[Mapping[int, Tuple[str, str]], Tuple[str, ...], Callable[..., Tuple[str, str]]]:
-    """Rare statuses, headers that hold a request's id, and a second opinion on an error."""
-    try:
-        from .status_dialects import RARE_STATUSES, REQUEST_ID_HEADERS, second_opinion
-    except ImportError:
-        return {}, ("x-request-id",), lambda *_: ("", "")
-    return RARE_STATUSES, REQUEST_ID_HEADERS, second_opinion
+_WORTH_A_RETRY = ("conflict", "rate_limit", "server", "overloaded", "timeout", "stream_error")
 
 
 def row_of(status: int) -> Status:
-    if status in STATUSES:
-        return STATUSES[status]
-    hundred = _HUNDREDS[max(1, min(status // 100, 5)) - 1]
-    return Status(*_other_servers()[0].get(status, hundred))
+    hundred = max(1, min((status or 300) // 100, 5))  # 0: a redirect, as a page's `fetch` sees any
+    row = STATUSES.get(status) or _HUNDREDS[hundred - 1]
+    try:
+        from .status_dialects import RARE_STATUSES
+    except ImportError:
+        return row
+    return Status(*RARE_STATUSES.get(status, row[:2]), row.error)
 
 
 def classify(
     status: int, headers: Mapping[str, str], body: Union[bytes, str], *, url: str = "", secrets: Iterable[str] = ()
 ) -> Verdict:
     """A 2xx is not read. `url` makes hints sharper; `secrets` are kept out of the message."""
-    phrase, kind = row_of(status)
+    phrase, kind, _ = row_of(status)
     message = f"{status} {phrase}"
     if kind == "ok":
         return Verdict(status, kind, False, message, None, None, None, None, f"{status} ok")
-    head = Headers(headers)
     document = parse_body(body)
     error = find_error(document)
-    if error is None:
-        error = document
+    error = document if error is None else error
     said = read_error(error, document)
-    if kind == "redirect":
-        target = head.get("location", "").strip()
-        where = f"redirects to {target}, and is not followed"
-        said = Said(where if target else "a redirect that names no target; check base_url")
-    words = short(said.message, secrets)
-    if words and words.rstrip(".").lower() not in (message.lower(), phrase.lower(), f"error code: {status}"):
-        message += f": {words}"
+    head = Headers(headers)
     wish = head.get("x-should-retry", "").strip().lower()
-    said = said._replace(message=words)
-    return _verdict(status, status, kind, said, error, message, f"{status} ", wish, url)
+    if kind == "redirect":
+        wish, target = "", head.get("location", "").strip()
+        said = Said(target and f"redirects to {target}, and is not followed")
+    return _verdict(status, status, kind, message, said, error, secrets, wish, url)
 
 
 def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()) -> Verdict:
@@ -141,50 +112,50 @@ def classify_error(error: Any, *, whole: Any = None, secrets: Iterable[str] = ()
             error, whole = inner, error
     said = read_error(error, whole)
     number, kind = _inside(error, said)
-    words = short(said.message, secrets)
-    message = "200 OK with an error inside"
     label = f"{number} {row_of(number).phrase}" if number else said.code or said.type
-    if label:
-        message += f" ({short(label, secrets, 60)})"
-    if words:
-        message += f": {words}"
-    return _verdict(200, number, kind, said._replace(message=words), error, message, "200 with an error inside, ")
+    message = "200 OK with an error inside" + (f" ({short(label, secrets, 60)})" if label else "")
+    return _verdict(200, number, kind, message, said, error, secrets)
 
 
 def _inside(error: Any, said: Said) -> Tuple[int, str]:
     """The HTTP status that an error's code names, or 0, and its kind."""
-    code = said.code or ""
-    number = int(code) if re.fullmatch(r"[45]\d\d", code) else 0
+    number = int(said.code) if said.code and said.code in map(str, range(400, 600)) else 0
     try:
         from .inside import look_inside
     except ImportError:  # OpenAI's own word; else it is worth another attempt
-        kind = "" if number else "bad_request" if said.type == "invalid_request_error" else "stream_error"
-    else:
-        number, kind = look_inside(error, said, number)
+        kind = "bad_request" if said.type == "invalid_request_error" else "stream_error"
+        return number, row_of(number).kind if number else kind
+    number, kind = look_inside(error, said, number)
     return number, kind or row_of(number).kind
 
 
 def _verdict(
-    status: int, meant: int, kind: str, said: Said, error: Any, message: str, case: str, wish: str = "", url: str = ""
+    status: int,
+    meant: int,  # the status that an error inside a 200 names, or 0
+    kind: str,
+    message: str,
+    said: Said,
+    error: Any,
+    secrets: Iterable[str],
+    wish: str = "",
+    url: str = "",
 ) -> Verdict:
-    """`meant` is the status, or the one that an error inside a 200 names (0: none)."""
-    names = {(said.code or "").lower(), (said.type or "").lower()}
-    better, final = _other_servers()[2](status, names, error, said.message)
-    kind = "quota" if names & _OUT_OF_MONEY else better or kind
-    retry, why = KINDS[kind].retry, case + KINDS[kind].words
-    if kind == "redirect":
-        why += ": not followed"
-    elif wish in ("true", "false"):  # comes first, as in openai-python
-        retry = wish == "true"
-        why += f": the server {'asks for' if retry else 'forbids'} a retry (x-should-retry)"
-    elif final or not retry:
-        retry, why = False, f"{why}: fatal" + (f", {final}" if final else "")
+    said = said._replace(message=short(said.message, secrets))
+    if "insufficient_quota" in (said.code, said.type):  # not by words: Gemini says "quota" of its limit per minute, too
+        kind = "quota"
+    final = ""
+    with suppress(ImportError):
+        from .status_dialects import second_opinion
+
+        kind, final = second_opinion(status, kind, said, error)
+    # The server's wish comes first, as in openai-python.
+    retry = {"true": True, "false": False}.get(wish, kind in _WORTH_A_RETRY and not final)
     try:
-        from .hints import hint_for
+        from .hints import explained
     except ImportError:
-        hint = ""
-    else:
-        hint = hint_for(status if status != 200 else meant or KINDS[kind].status, *said[1:], said.message, url)
+        message += said.message and f": {said.message}"
+        return Verdict(status, kind, retry, message, *said[1:], error, f"{status} {kind}")
+    message, why, hint = explained(message, said, status, meant, kind, retry, wish, final, url)
     return Verdict(status, kind, retry, message, *said[1:], error, why, hint)
 
 
@@ -195,32 +166,24 @@ def error_from(verdict: Verdict, *, headers: Optional[Mapping[str, str]] = None,
     facts.update((name, getattr(verdict, name)) for name in ("status", "code", "type", "param", "body", "hint"))
     if headers is not None:
         facts.update(headers=headers, request_id=request_id_from(headers))
-    return _error_class(verdict)(verdict.message, retryable=verdict.retry, **facts)
-
-
-def _error_class(verdict: Verdict) -> Type[errors.APIError]:
-    """As in openai-python; 413 and 402 have a better one than there."""
-    status, kind = verdict.status, verdict.kind
-    if status != 200 and kind != "quota":
-        kind = row_of(status).kind
-        if 400 <= status < 500 and status not in (413, KINDS[kind].status):
-            return errors.APIStatusError
-    return KINDS[kind].error
+    if verdict.status == 200 or verdict.kind == "quota":
+        kind = {row.kind: row.error for row in STATUSES.values()}.get(verdict.kind, errors.APIError)
+    else:
+        kind = row_of(verdict.status).error
+    return kind(verdict.message, retryable=verdict.retry, **facts)
 
 
 def tell_head(error: errors.APIError, status: int, headers: Mapping[str, str]) -> None:
     """Give an error that broke off an answer what the head of that answer said."""
-    if error.status is None:
-        error.status = status
-    if error.headers is None:
-        error.headers = headers
-    error.request_id = error.request_id or request_id_from(headers)
+    for name, value in (("status", status), ("headers", headers), ("request_id", request_id_from(headers))):
+        if getattr(error, name) is None:
+            setattr(error, name, value)
 
 
 def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
     head = headers if isinstance(headers, Headers) else Headers(headers)
-    for name in _other_servers()[1]:
-        value = head.get(name, "").strip()
-        if value:
-            return value
-    return None
+    try:
+        from .status_dialects import id_in
+    except ImportError:
+        return head.get("x-request-id", "").strip() or None
+    return id_in(head)

@@ -5,16 +5,18 @@ their headers for the id of a request.
     < HTTP/1.1 400 Bad Request
     < {"error": {"type": "budget_exceeded", ...}}           LiteLLM: "quota"
 
-Each is a row of a table below; the kinds are those of `status.KINDS`. A copy without this room goes by the hundred of
+Each is a row of a table below; the kinds are those of `hints.KINDS`. A copy without this room goes by the hundred of
 such a status, and reads `x-request-id` alone. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Optional, Tuple
 
 from .inside import BROKE
+from .problem import Said
+from .wire import Headers
 
 # Where servers put the name under which their support desk finds a request; the first that is there counts.
 REQUEST_ID_HEADERS = (
@@ -23,6 +25,7 @@ REQUEST_ID_HEADERS = (
 )
 # status -> phrase and kind (RFC 9110 section 15, and the unregistered ones that are met)
 RARE_STATUSES: Dict[int, Tuple[str, str]] = {
+    0: ("Redirect, Hidden by the Browser", "redirect"),  # as a page's `fetch` sees any
     201: ("Created", "ok"),
     202: ("Accepted", "ok"),
     204: ("No Content", "ok"),
@@ -36,6 +39,7 @@ RARE_STATUSES: Dict[int, Tuple[str, str]] = {
     410: ("Gone", "not_found"),
     415: ("Unsupported Media Type", "bad_request"),
     424: ("Failed Dependency", "bad_request"),
+    425: ("Too Early", "server"),  # RFC 8470: the next attempt is not early
     431: ("Request Header Fields Too Large", "bad_request"),
     451: ("Unavailable For Legal Reasons", "permission"),
     498: ("Capacity Exceeded", "overloaded"),  # Groq, flex tier
@@ -60,6 +64,9 @@ class Override(NamedTuple):
 
 _OVERRIDES = (
     # By code or type, never by the message: Gemini says "exceeded your current quota" of its limit per minute, too.
+    Override(
+        0, frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}), "quota"
+    ),  # OpenAI
     Override(0, frozenset({"insufficient_user_quota", "exceeded_current_quota_error"}), "quota"),  # new-api, Moonshot
     Override(0, frozenset({"budget_exceeded"}), "quota"),  # LiteLLM proxy, as a 400
     Override(429, frozenset({"3036"}), "quota"),  # Workers AI: the day's free allocation
@@ -67,9 +74,10 @@ _OVERRIDES = (
 )
 
 
-def second_opinion(status: int, names: AbstractSet[str], error: Any, words: str) -> Tuple[str, str]:
-    """`better_kind` and `why_final` of an error that reads `words`."""
-    return better_kind(status, names, error), why_final(status, words)
+def second_opinion(status: int, kind: str, said: Said, error: Any) -> Tuple[str, str]:
+    """The kind of an error whose status says `kind`, and why it is final in spite of it, or ""."""
+    names = {(said.code or "").lower(), (said.type or "").lower()}
+    return better_kind(status, names, error) or kind, why_final(status, said.message)
 
 
 def better_kind(status: int, names: AbstractSet[str], error: Any) -> str:
@@ -97,3 +105,11 @@ def why_final(status: int, words: str) -> str:
     MiniMax reports an empty account as a 500. It stays a server error, as the status has it, but is not tried again.
     """
     return "the account is empty" if status >= 500 and re.search(BROKE, words) else ""
+
+
+def id_in(head: Headers) -> Optional[str]:
+    for name in REQUEST_ID_HEADERS:
+        value = head.get(name, "").strip()
+        if value:
+            return value
+    return None
