@@ -40,6 +40,7 @@ FLOORS = (
         "protocol",
         "what crosses the wire, and what it means; pure",
         (
+            "protocol/exit_codes.py",
             "protocol/errors.py",
             "protocol/feature_errors.py",
             "protocol/optional.py",
@@ -384,7 +385,11 @@ OPTIONAL = (
         ("parts.py", "transport/requests_transport.py", "transport/hand_made.py", *_BILL),
     ),
     Feature("cache", "CachingTransport and EmbeddingCache", ("cache.py",)),
-    Feature("batch", "run_batch and the Batch API", ("batch.py", "batch_api.py", "protocol/query.py", *_BILL)),
+    Feature(
+        "batch",
+        "run_batch and the Batch API",
+        ("batch.py", "batch_api.py", "protocol/query.py", "protocol/exit_codes.py", *_BILL),
+    ),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
     Feature(
         "sdk",
@@ -394,7 +399,14 @@ OPTIONAL = (
     Feature(
         "lab",
         "instruments for looking at the wire, and the command line",
-        (*_all_of("lab"), *_all_of("command line"), "transport/hand_made.py", "transport/sockets.py", *_BILL),
+        (
+            *_all_of("lab"),
+            *_all_of("command line"),
+            "transport/hand_made.py",
+            "transport/sockets.py",
+            "protocol/exit_codes.py",
+            *_BILL,
+        ),
     ),
 )
 

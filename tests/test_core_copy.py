@@ -194,6 +194,8 @@ tell(*([verdict.kind, verdict.retry, verdict.message] for verdict in told))""", 
     ("an error that says no more than its status, and the repr of a verdict: no word left out, and no fact but two", """
 v = chat.classify(404, {}, '{"error": {"message": "Not Found", "code": "c1"}}')
 tell(v.message, repr(v))""", ["404 Not Found: Not Found", "Verdict(404, 'not_found')"]),
+    ("the exit code of a command line that is not there", """
+tell(error_of(lambda: client(reply(status=401)).chat("Hi")).exit_code)""", [1]),
     ("why there is another attempt: the status, and no word of the wait", """
 v = chat.classify(429, {}, b"")
 w = chat.next_wait(chat.RetryPolicy(), verdict=v, hint=chat.parse_retry_after({"Retry-After": "3"}, now_s=0), retries_taken=0, max_retries=1, dice=0)
@@ -362,7 +364,15 @@ import socket
 with socket.create_server(("127.0.0.1", 0)) as gone:
     port = gone.getsockname()[1]
 c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0)
-tell(str(error_of(c.models)).replace(str(port), "PORT"))""", ["the call to 127.0.0.1:PORT failed: Connection refused"]),
+told = str(error_of(c.models)).replace(str(port), "PORT")
+tell(told.partition(" [Errno")[0], "Connection refused" in told)""", ["the call to http://127.0.0.1:PORT failed:", True]),
+    ("silence, without the figure of the timeout", """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as silent:
+    port = silent.getsockname()[1]
+    c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0, timeout=0.01)
+    tell(*(str(error_of(c.models)).replace(str(port), "PORT"), type(error_of(c.models)).__name__))""", [
+        "the call to http://127.0.0.1:PORT took too long: timed out", "APITimeoutError"]),
 ]  # fmt: skip
 
 

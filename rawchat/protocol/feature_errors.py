@@ -43,14 +43,12 @@ if TYPE_CHECKING:
 
 
 class BudgetExceeded(RawChatError):
-    exit_code = 73  # as QuotaExceededError: the money is gone
     budget_usd = spent_usd = 0.0
     needed_usd = 0.0  # estimated, for the refused call
     reply: Any = None  # what earlier requests of the call had brought (the first batches of an `embed`)
 
 
 class UnknownPrice(RawChatError, LookupError):
-    exit_code = 65
     model = ""
 
 
@@ -59,7 +57,7 @@ class UnknownPriceWarning(UserWarning):
 
 
 class CassetteMiss(RawChatError, LookupError):
-    exit_code = 66
+    pass
 
 
 class SchemaMismatch(InvalidResponseError):
@@ -68,12 +66,12 @@ class SchemaMismatch(InvalidResponseError):
 
 
 class LengthFinishReasonError(APIError):
-    exit_code = 65
+    pass
 
 
 class ContentFilterFinishReasonError(APIError):
-    exit_code = 65
+    pass
 
 
 class RefusalError(APIError):
-    exit_code = 65
+    pass
