@@ -28,7 +28,7 @@ from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wording import kind_of
-from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
+from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, USAGE, ApiKey, Options, Settings, Timeout
 from .transport.async_base import AsyncTransport
 
 if TYPE_CHECKING:
@@ -212,23 +212,14 @@ class AsyncClient:
     ) -> AsyncStream:
         """Ask and get the answer as it is written: `async with` (or `await`) sends it. See `Client.stream`."""
         refuse_stream(parameters)
-        asked = "stream_options" in parameters
-        payload = build_payload(
-            messages,
-            model=model or self.model,
-            stream=True,
-            parameters=parameters if asked else {**parameters, "stream_options": {"include_usage": True}},
-            extra_body=extra_body,
-        )
+        parameters.setdefault("stream_options", USAGE)
+        asked = model or self.model
+        payload = build_payload(messages, model=asked, stream=True, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
 
         def make_call() -> Call:
-            ours = not asked and "stream_options" not in self._sender.refused
-            if not ours and not asked:
-                payload.pop("stream_options", None)
             call = self.settings.call("POST", "chat/completions", payload, options)
-            if ours:
-                call.instead["stream_options"] = [None]
+            self._sender.mind_usage(call)
             return call
 
         return AsyncStream(self._sender, make_call)

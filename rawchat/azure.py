@@ -25,7 +25,7 @@ _DEPLOYMENT_PATHS = frozenset(("chat/completions", "completions", "embeddings"))
 class AzureSettings(Settings):
     """Settings of one client of Azure. `azure_deployments`: each call's model goes into its path as a deployment."""
 
-    key_variable = "AZURE_OPENAI_API_KEY"
+    _key_variable = "AZURE_OPENAI_API_KEY"
 
     def __init__(self, *, key_header: str, azure_deployments: bool, **given: Any) -> None:
         self.key_header = key_header

@@ -1,7 +1,7 @@
-"""Client: posts a payload, reads the answer, tries again where that helps, and keeps the bill.
+"""Client: posts a payload, reads the answer, and tries again where that helps.
 
     messages -> payload -> transport.send -> status.classify -> retry.next_wait (again, or raise)
-             -> sse / chunks -> Reply -> CostTracker
+             -> sse / chunks -> Reply
 
 How a call is driven is in `sender.py`.
 """
@@ -18,7 +18,7 @@ from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
 from .protocol.wording import kind_of
 from .sender import Sender, open_transport
-from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, ApiKey, Options, Settings, Timeout
+from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, USAGE, ApiKey, Options, Settings, Timeout
 from .transport.base import Transport
 
 if TYPE_CHECKING:
@@ -66,15 +66,10 @@ class Client:
         self._set_up(settings, cost_tracker, listeners, transport)
 
     def _set_up(
-        self,
-        settings: Settings,
-        cost_tracker: Optional[CostTracker] = None,
-        listeners: Iterable[Listener] = (),
-        transport: Union[Transport, str, None] = None,
+        self, settings: Settings, cost_tracker: Any = None, listeners: Any = (), transport: Any = None
     ) -> Client:
         self.settings = settings
         door, self._owns_transport = open_transport(transport)
-        self._sender: Sender
         try:
             from .telling import TellingSender
         except ImportError:  # a copy that tells nothing and counts no costs
@@ -190,16 +185,11 @@ class Client:
     ) -> Stream:
         """As `chat`, the answer as it is written. Returns when its head is here. Usage is asked for, too."""
         refuse_stream(parameters)
-        ours = "stream_options" not in {**parameters, **self._sender.refused}
-        if ours:
-            parameters["stream_options"] = {"include_usage": True}
+        parameters.setdefault("stream_options", USAGE)
         asked = model or self.model
         payload = build_payload(messages, model=asked, stream=True, parameters=parameters, extra_body=extra_body)
         options = Options(extra_headers, extra_query, timeout, deadline, max_retries)
-        call = self.settings.call("POST", "chat/completions", payload, options)
-        if ours:
-            call.instead["stream_options"] = [None]
-        return _stream(self._sender, call)
+        return _stream(self._sender, self.settings.call("POST", "chat/completions", payload, options))
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
         """Post a payload built by hand: a Stream where it says `"stream": true`, else a Reply."""
@@ -224,7 +214,7 @@ class Client:
         with optional("embed"):
             from .embedding_plan import EmbeddingPlan
 
-        plan = EmbeddingPlan(self.settings, self._sender.refused, texts, model, **options)
+        plan = EmbeddingPlan(self.settings, getattr(self._sender, "refused", {}), texts, model, **options)
         for part, call in plan.calls():
             with plan.keeping():
                 plan.add(call, self._sender.whole(call, "data"), part)

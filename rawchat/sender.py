@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple, Union
 
 from .protocol.call import Call
 from .protocol.errors import APIConnectionError, APIError, PayloadError
@@ -31,7 +31,6 @@ class Sender:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.refused: Dict[str, Any] = {}  # options of ours that the server refuses -> what it takes
 
     def whole(self, call: Call, required: str = "choices") -> Reply:
         """Drive a call to its whole answer."""
@@ -39,8 +38,10 @@ class Sender:
         while True:
             response = self.open(call)
             try:
-                with closing(response):
+                try:
                     reply = call.read_whole(response.head, self.read(call, response), required)
+                finally:
+                    response.close()
                 reply.elapsed_s = time.monotonic() - started_s
                 return reply
             except APIError as error:
@@ -54,7 +55,12 @@ class Sender:
         """Send until there is an answer with a good status; its body is still to be read."""
         while True:
             try:
-                return self._good(call, self.attempt(call))
+                response = self.attempt(call)
+                head = response.head
+                if 200 <= head.status < 300:
+                    return response
+                with closing(response):
+                    raise call.status_error(head, self.read(call, response), time.time())
             except APIError as error:
                 self.again_or_raise(call, error)
 
@@ -63,21 +69,15 @@ class Sender:
         connect_s, read_s = call.timeouts(time.monotonic())
         return self.transport.send(call.next_request(), connect_timeout_s=connect_s, read_timeout_s=read_s)
 
-    def _good(self, call: Call, response: Response) -> Response:
-        head = response.head
-        if 200 <= head.status < 300:
-            return response
-        with closing(response):
-            raise call.status_error(head, self.read(call, response), time.time())
-
     def read(self, call: Call, response: Response) -> bytes:
         pieces: List[bytes] = []
         limits, head = call.limits, response.head
+        read_some = self.reading(call, response)
         try:
             while not pieces or pieces[-1]:
                 if limits.deadline_s is not None:
                     response.set_read_timeout(limits.bounded(limits.read_s, time.monotonic()))
-                pieces.append(self.read_some(call, response))
+                pieces.append(read_some())
         except APIConnectionError as error:
             # A break in an error's body must hide neither its status nor what had been said by then.
             if 200 <= head.status < 300:
@@ -85,8 +85,9 @@ class Sender:
                 raise
         return b"".join(pieces)
 
-    def read_some(self, call: Call, response: Response) -> bytes:
-        return response.read_some()
+    def reading(self, call: Call, response: Response) -> Callable[[], bytes]:
+        """What gives the next bytes of a body."""
+        return response.read_some
 
     def again_or_raise(
         self, call: Call, error: APIError, wake: Optional[threading.Event] = None, *, last: bool = False

@@ -24,6 +24,7 @@ Timeout = Union[float, int, Tuple[Optional[float], Optional[float]], None]
 # As in the SDK: 5 s to connect, 600 s for a byte, before which a model may think for minutes.
 DEFAULT_TIMEOUT: Timeout = (5, 600)
 DEFAULT_MODEL = "gpt-4o-mini"
+USAGE = {"include_usage": True}  # stream_options, unless the caller says otherwise
 # Of the first arguments of Settings.
 _VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 # Of the process, for clients may share a listener.
@@ -57,7 +58,7 @@ class Settings:
     """Those of one client, see `Client`. Never changed, and never shows its key."""
 
     key_header = "Authorization"
-    key_variable = "OPENAI_API_KEY"
+    _key_variable = "OPENAI_API_KEY"
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Settings:
             with suppress(ImportError):  # a copy without cures leaves it to the server
                 from .protocol.header_cures import check_missing_key
 
-                check_missing_key(self.base_url, self.headers, self.key_variable)
+                check_missing_key(self.base_url, self.headers, self._key_variable)
         self.api_key = api_key
         # Most calls have the same URL, and the same headers but for an id.
         self._known_url = lru_cache(16)(partial(build_url, self.base_url, query=self.query))

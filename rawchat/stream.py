@@ -51,6 +51,7 @@ class Stream:
 
     def _begin(self, response: Response) -> None:
         self._response = response
+        self._read_more = self._sender.reading(self._call, response)
         self._progress = StreamProgress(self._call, response.head)
         self._reader = self._progress.reader
         self._reader.text_only = self._text_only
@@ -76,11 +77,12 @@ class Stream:
     def _look_at(self, what: int) -> Iterator[Any]:
         for pieces in self._batches(what):
             for piece in pieces:
-                if piece[what]:
-                    if what == TEXT and self._first_text_s is None:
+                value = piece[what]
+                if value:
+                    if self._first_text_s is None and what == TEXT:
                         self._first_text_s = time.monotonic() - self._started_s
                     self._handed_out = True
-                    yield piece[what]
+                    yield value
 
     @property
     def reply(self) -> Reply:
@@ -164,7 +166,7 @@ class Stream:
         try:
             if progress.is_limited():
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))
-            return self._sender.read_some(self._call, self._response)
+            return self._read_more()
         except APIConnectionError as error:
             told = progress.broken(error, time.monotonic(), self._current_reply())
             if told is None and not self.cancelled:

@@ -16,10 +16,12 @@ from .protocol.call import Call
 from .protocol.errors import APIError
 from .protocol.events import Chunked, Done, Failed, Listener, Received, Sending, Waiting, WireEvent
 from .protocol.optional import left_out
+from .protocol.payload import encode_payload
 from .protocol.reply import Reply
 from .protocol.retry import Wait
 from .protocol.wire import Request
 from .sender import Sender
+from .settings import USAGE
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
@@ -72,6 +74,16 @@ class Teller:
         """Raises BudgetExceeded or UnknownPrice. None where there is no `cost`."""
         return self._make_bill(self.cost_tracker, call) if self._make_bill else None
 
+    def mind_usage(self, call: Call) -> None:
+        """Not every server takes the stream_options that we send of our own accord; one is asked that takes them."""
+        payload = call.payload or {}
+        if payload.get("stream_options") is USAGE:
+            if "stream_options" in self.refused:
+                del payload["stream_options"]
+                call.body = encode_payload(payload)
+            else:
+                call.instead["stream_options"] = [None]
+
     def next_request(self, call: Call, transport: str) -> Request:
         request = call.next_request()
         if self._log is not None:
@@ -104,7 +116,7 @@ class TellingSender(Teller, Sender):
     def whole(self, call: Call, required: str = "choices") -> Reply:
         bill, reply = self.bill(call), None
         try:
-            reply = super().whole(call, required)
+            reply = Sender.whole(self, call, required)
         finally:
             if bill is not None:
                 bill.close(reply)
@@ -113,6 +125,7 @@ class TellingSender(Teller, Sender):
 
     def begin(self, call: Call) -> Callable[..., None]:
         """Raises BudgetExceeded or UnknownPrice."""
+        self.mind_usage(call)
         bill = self.bill(call)
 
         def end(reply: Optional[Reply], failed: bool = False) -> None:
@@ -134,8 +147,13 @@ class TellingSender(Teller, Sender):
             raise
         return response
 
-    def read_some(self, call: Call, response: Response) -> bytes:
-        data = response.read_some()
-        if data and self.listeners:
-            self.tell(Chunked, call, data)
-        return data
+    def reading(self, call: Call, response: Response) -> Callable[[], bytes]:
+        read_some, listeners = response.read_some, self.listeners
+
+        def read_and_tell() -> bytes:
+            data = read_some()
+            if data and listeners:
+                self.tell(Chunked, call, data)
+            return data
+
+        return read_and_tell
