@@ -8,6 +8,7 @@ How a call is driven is in `sender.py`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from .protocol.errors import PayloadError
@@ -16,7 +17,6 @@ from .protocol.payload import Messages, build_payload
 from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import RetryPolicy
-from .protocol.wording import kind_of
 from .sender import Sender, open_transport
 from .settings import DEFAULT_MODEL, DEFAULT_TIMEOUT, UNSET, USAGE, ApiKey, Options, Settings, Timeout
 from .transport.base import Transport
@@ -243,7 +243,10 @@ class Client:
 
 def hand_built(payload: Mapping[str, Any]) -> Dict[str, Any]:
     if not isinstance(payload, Mapping):
-        raise PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}")
+        with suppress(ImportError):  # else dict() says so
+            from .protocol.flaws import refusal_of_kind
+
+            raise refusal_of_kind(payload)
     return dict(payload)
 
 

@@ -202,12 +202,10 @@ class _Seams:
 
 
 def _is_idle_branch(node: ast.stmt) -> bool:
-    """Whether it is an `if` or `elif` that does nothing but ask, once its block is gone."""
-    return (
-        isinstance(node, ast.If)
-        and not node.orelse
-        and not any(isinstance(each, ast.Call) for each in ast.walk(node.test))
-    )
+    """Whether it is an `if` or `elif` that does nothing but ask, once its block is gone: no call but isinstance."""
+    if not isinstance(node, ast.If) or node.orelse:
+        return False
+    return all(ast.unparse(each.func) == "isinstance" for each in ast.walk(node.test) if isinstance(each, ast.Call))
 
 
 def _is_elif(node: ast.stmt, body: List[ast.stmt]) -> bool:

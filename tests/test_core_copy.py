@@ -222,6 +222,12 @@ tell(chat.Client(key).transport.name, str(error_of(lambda: chat.Client(key, tran
     ("nobody listens, and nobody counts, also beside other options", """
 c = client(DOCUMENT).with_options(model="m2", timeout=3)
 tell(c.listeners, c.cost_tracker, c.chat("Hi").text)""", [[], None, "Hello!"]),
+    ("a payload by hand that is no dict: Python says so, before anything is sent", """
+c = client()
+try:
+    c.send("text")
+except ValueError as error:
+    tell(type(error).__name__, len(c.transport.requests))""", ["ValueError", 0]),
     ("limits that are none: one sentence for all", """
 wrong = ({"timeout": 0}, {"timeout": (1, 2, 3)}, {"deadline": True}, {"max_retries": -1}, {"max_retries": None})
 tell(*{str(error_of(lambda: client(**given))) for given in wrong})""", [

@@ -200,3 +200,47 @@ def test_what_is_not_paid_by_the_token_is_not_in_the_bill():
 
     assert reply["data"] == [{"id": "m"}] and reply.cost is None
     assert tracker.call_count == 0
+
+
+# Streams -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_stream_is_told_once_with_its_reply():
+    """Done and the cost; after a failure neither a second word nor a loss of what had come."""
+    told = []
+    sender, _ = make_sender(listeners=[told.append])
+    reply = rawchat.Reply(completion("Hi."))
+    sender.begin(make_call())(reply)
+    sender.begin(make_call())(reply, True)
+    sender.begin(make_call())(None)
+
+    assert names(told) == ["Done"] and told[0].reply is reply
+    assert told[0].cost_usd == reply.cost == pytest.approx(COST)
+
+
+def test_where_nothing_arrived_nothing_is_paid():
+    """An empty reply is told, and not counted."""
+    told, tracker = [], rawchat.CostTracker(budget_usd=1.0)
+    sender, _ = make_sender(listeners=[told.append], tracker=tracker)
+    sender.begin(make_call())(rawchat.Reply({"choices": []}))
+
+    assert (tracker.call_count, tracker.reserved_usd) == (0, 0)
+    assert names(told) == ["Done"] and told[0].cost_usd is None
+
+
+USAGES = [
+    ("ours, which may be refused", settings_module.USAGE, {}, (True, True)),
+    ("ours, which was refused before", settings_module.USAGE, {"stream_options": None}, (False, False)),
+    ("the caller's, of the same words", dict(settings_module.USAGE), {"stream_options": None}, (False, True)),
+]
+
+
+@pytest.mark.parametrize("asked, refused, expected", [row[1:] for row in USAGES], ids=[row[0] for row in USAGES])
+def test_only_our_own_stream_options_are_taken_back(asked, refused, expected):
+    """(whether another attempt may do without, whether they are sent)."""
+    sender, _ = make_sender()
+    sender.refused.update(refused)
+    call = make_call({**CHAT, "stream": True, "stream_options": asked})
+    sender.mind_usage(call)
+
+    assert ("stream_options" in call.instead, b"include_usage" in call.body) == expected

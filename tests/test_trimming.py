@@ -80,7 +80,7 @@ from contextlib import suppress
 
 
 def face(value):
-    if value:
+    if value.asked():
         with suppress(ImportError):
             from .absent import known
 
@@ -89,7 +89,56 @@ def face(value):
 """, """
 
 def face(value):
-    if value:
+    if value.asked():
+        pass
+    return value
+"""),
+    ("a question that nothing follows", """
+from contextlib import suppress
+
+
+def face(value):
+    if isinstance(value, str):
+        value = value.strip()
+    elif value is None:
+        with suppress(ImportError):
+            from .absent import known
+
+            known(value)
+    # Rare.
+    if not isinstance(value, str):
+        with suppress(ImportError):
+            from .absent import known
+
+            known(value)
+    return value
+""", """
+
+def face(value):
+    if isinstance(value, str):
+        value = value.strip()
+    return value
+"""),
+    ("a question that nothing follows, in a block of its own", """
+from contextlib import suppress
+
+
+def face(value):
+    if value.asked():
+        return 1
+    else:
+        if value:
+            with suppress(ImportError):
+                from .absent import known
+
+                known(value)
+    return value
+""", """
+
+def face(value):
+    if value.asked():
+        return 1
+    else:
         pass
     return value
 """),

@@ -25,6 +25,11 @@ def refusal_of(payload: Any, error: Exception) -> PayloadError:
     return PayloadError(f"{path or 'the payload'} {what}", path=path)
 
 
+def refusal_of_kind(payload: Any) -> PayloadError:
+    """The error for a payload that is none at all."""
+    return PayloadError(f"a payload is a dict such as {{'model': ..., 'messages': [...]}}, not {kind_of(payload)}")
+
+
 def _flaws(payload: Any) -> Iterator[Tuple[str, str]]:
     """(path, the rest of a sentence that begins with it) of all that JSON cannot hold, in the order of the text."""
     for keys, value, around in _walk(payload):
