@@ -16,7 +16,7 @@ memory = module("transport.memory")
 async_base = module("transport.async_base")
 asyncio_transport = module("transport.asyncio_transport")
 asender = module("asender")
-progress = module("protocol.progress")
+patience = module("protocol.patience")
 URL = "http://127.0.0.1:1/v1"
 
 
@@ -56,7 +56,7 @@ def test_script(script, door, monkeypatch):
     """The same table as the sync client's: the same texts, errors, waits and events."""
     if script.name == "silence past the deadline" and door is over_memory:
         pytest.skip("a deadline needs a clock that runs")
-    monkeypatch.setattr(progress, "FINISH_GRACE_S", 0.05)
+    monkeypatch.setattr(patience, "FINISH_GRACE_S", 0.05)
 
     async def main():
         async with door(script) as (transport, sleeps, url):

@@ -21,7 +21,7 @@ from .test_client import check_events
 practice = module("lab.practice")
 faults = module("lab.faults")
 fault_table = module("lab.fault_table")
-progress_module = module("protocol.progress")
+patience = module("protocol.patience")
 stream_module = module("stream")
 
 KEY = "sk-test-0123456789abcdef"
@@ -341,7 +341,7 @@ def hurry(monkeypatch):
     """Tiny time limits beyond those that a call can set."""
 
     def shorten():
-        monkeypatch.setattr(progress_module, "FINISH_GRACE_S", 0.03)
+        monkeypatch.setattr(patience, "FINISH_GRACE_S", 0.03)
         monkeypatch.setattr(stream_module, "DRAIN_S", 0.03)
 
     return shorten

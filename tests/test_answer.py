@@ -471,7 +471,7 @@ def test_nothing_is_read_after_done_or_an_error():
 def test_an_event_above_the_limit_is_an_error_that_names_the_limit():
     """The limit is a guard against a server that never ends an event."""
     reader = answer.StreamReader(200, SSE)
-    reader._decoder = module("protocol.sse").SSEDecoder(max_event_bytes=100)
+    reader.decoder = module("protocol.sse").SSEDecoder(max_event_bytes=100)
     found = reader.feed(sse({"choices": []}, done=False))
     reader.feed(b"data: " + b"x" * 200)
 

@@ -10,7 +10,7 @@ from .script_server import ScriptServer
 from .scripts import GOOD, SCRIPTS, USAGE, completion, delta, failure, stream, whole
 
 memory = module("transport.memory")
-progress = module("protocol.progress")
+patience = module("protocol.patience")
 
 NO_JITTER = rawchat.RetryPolicy(jitter=0.0)
 KEY = "sk-test-0123456789abcdef"
@@ -92,7 +92,7 @@ def test_script(script, door, monkeypatch):
     """What the caller gets, how often the request was sent and how long was waited in between: all as the row says."""
     if script.name == "silence past the deadline" and door is over_memory:
         pytest.skip("a deadline needs a clock that runs")
-    monkeypatch.setattr(progress, "FINISH_GRACE_S", 0.05)
+    monkeypatch.setattr(patience, "FINISH_GRACE_S", 0.05)
     with door(script) as (transport, url):
         client = rawchat.Client(KEY, url, retry=NO_JITTER, transport=transport)
         events = []

@@ -140,10 +140,51 @@ e = error_of(lambda: client({"id": "x"}).chat("Hi"))
 tell(type(e).__name__, str(e), e.body)""", ["InvalidResponseError", 'the server answered 200 with what is no answer: {"id": "x"}', {"id": "x"}]),
     ("a page of HTML", """
 e = error_of(lambda: client("<html><title>Log in</title></html>").stream("Hi").read())
-tell(type(e).__name__, str(e))""", ["InvalidResponseError", 'the server answered 200 with what is no answer: <html><title>Log in</title></html>']),
+tell(type(e).__name__, str(e))""", ["InvalidResponseError", 'the server answered 200 with what is neither an answer nor an event stream (application/json): <html><title>Log in</title></html>']),
     ("no JSON at all where a stream was asked for", """
 e = error_of(lambda: client(reply(pieces=["no route"], headers={"Content-Type": "text/plain"})).stream("Hi").read())
 tell(str(e))""", ["the server answered 200 with what is neither an answer nor an event stream (text/plain): no route"]),
+    ("a page of HTML that calls itself an event stream", """
+e = error_of(lambda: client(reply(pieces=[b"<html>Log in</html>"])).stream("Hi").read())
+tell(type(e).__name__, "Log in" in str(e))""", ["InvalidResponseError", True]),
+    ("an error where a stream was asked for", """
+e = error_of(lambda: client({"error": {"message": "no", "code": 401}}).stream("Hi").read())
+tell(type(e).__name__, e.message)""", ["AuthenticationError", "200 OK with an error inside (401 Unauthorized): no"]),
+    ("other JSON where a stream was asked for", """
+e = error_of(lambda: client({"id": "x"}, max_retries=0).stream("Hi").read())
+tell(type(e).__name__, str(e))""", ["InvalidResponseError", 'the server answered 200 with what is neither an answer nor an event stream (application/json): {"id": "x"}']),
+    ("a whole answer that does not say it is finished, where a stream was asked for: interrupted, and nothing lost", """
+document = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}}]}
+s = client(document, max_retries=0).stream("Hi")
+e = error_of(s.read)
+tell(type(e).__name__, e.reply.text, e.reply.complete)""", ["StreamInterrupted", "Hello!", False]),
+    ("nothing but keep-alives, and no end after the finish: as long as the call allows, and nothing lost", """
+finish = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":"stop"}]}' + bytes([10, 10])
+late = chat.APITimeoutError("no byte for 600 s", phase="body")
+s = client(reply(pieces=[b": ping" + bytes([10, 10]), finish], error=late)).stream("Hi")
+limited = [(s._progress.take(data, 0.0), s._progress.is_limited())[1] for data in (b": ping" + bytes([10, 10]), finish)]
+tell(limited, list(s), s.reply.complete, s.reply.text[:3])""", [[False, False], ["Hel"], True, "Hel"]),
+    ("a deadline: it bounds each read of a stream", """
+s = client(["Hel", "[DONE]"], deadline=20).stream("Hi")
+limits = s._progress._limits
+tell(s._progress.is_limited(), s._progress.limit_s(limits.started_s + 5),
+     type(error_of(lambda: s._progress.limit_s(limits.started_s + 20))).__name__)""", [True, 15.0, "DeadlineExceeded"]),
+    ("a whole body that only the close ends: no second attempt if it may be cut off", """
+c = client(reply(body=b'{"choices": [', headers={}), DOCUMENT)
+tell(error_of(lambda: c.chat("Hi")).attempts)""", [1]),
+    ("a stream cut inside an event: all that was cut off is shown", """
+s = client(reply(pieces=[*sse("Hel", done=False), b'data: {"cho']), max_retries=0).stream("Hi")
+tell(str(error_of(lambda: list(s))).partition("; ")[2])""", ['its last, unfinished event: data: {"cho']),
+    ("the reconnection time: in force at the blank line", """
+decoder = chat.SSEDecoder()
+decoder.feed(b"retry: 250" + bytes([10]))
+before = decoder.retry_ms
+decoder.feed(bytes([10]))
+tell(before, decoder.retry_ms)""", [None, 250]),
+    ("an event without end: bounded", """
+decoder = chat.SSEDecoder(max_event_bytes=9)
+e = error_of(lambda: decoder.feed(b"data: 0123456789"))
+tell(type(e).__name__, str(e)[:51])""", ["InvalidResponseError", "one event of the stream is longer than 9 bytes; if "]),
     ("an event that is no JSON", """
 s = client(["Hel", b"data: zz\\n\\n", "[DONE]"]).stream("Hi")
 e = error_of(lambda: list(s))

@@ -10,7 +10,7 @@ from .test_chunks import ROWS, SURROGATES, chunk, text_chunk
 from .test_quirks import STREAMS
 
 answer = module("protocol.answer")
-Frame = module("protocol.frame").Frame
+frames = module("protocol.frame")
 
 
 def read(data, *, text_only=False, by_frames=True):
@@ -18,7 +18,7 @@ def read(data, *, text_only=False, by_frames=True):
     reader = answer.StreamReader(200, {"content-type": "text/event-stream"})
     reader.text_only = text_only
     if not by_frames:
-        reader._frame.learn = lambda data, chunk: None
+        reader._pieces.__self__.learn = lambda data, chunk: None
     pieces = [*reader.feed(data), *reader.close()]
     texts = [piece.text for piece in pieces if piece.text]
     seen = texts, [piece.event for piece in pieces], reader.reply(), reader.complete, str(reader.error)
@@ -36,7 +36,7 @@ def check(data):
     assert read(data) == (seen, chunks)
     parsed = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "json_in", lambda text, loads=answer.json_in: [parsed.append(text), loads(text)][1])
+        patch.setattr(frames, "json_in", lambda text, loads=answer.json_in: [parsed.append(text), loads(text)][1])
         quick, marks = read(data, text_only=True)
     assert quick == seen
     assert len(marks) == len(chunks)  # that a chunk came is seen of every one: it is a sign of life
@@ -179,7 +179,7 @@ LOOK_ALIKES = [
 @pytest.mark.parametrize("data", [row[1] for row in LOOK_ALIKES], ids=[row[0] for row in LOOK_ALIKES])
 def test_what_is_no_frame_is_not_learned(data):
     """Only a text that is all its chunk says, and stands where it is looked for."""
-    frame = Frame()
+    frame = frames.Frame(answer.Piece)
     frame.learn(data, json.loads(data))
     assert frame.text_in(data) is None
 
@@ -206,7 +206,7 @@ ENDS = [
 def test_a_text_is_cut_out_where_it_is_whole(inside, text, padding):
     """Else the long way judges it."""
     data = '{"choices":[{"index":0,"delta":{"content":"a"}}]%s}' % (padding and f',"obfuscation":{padding}')
-    frame = Frame()
+    frame = frames.Frame(answer.Piece)
     frame.learn(data, json.loads(data))
     assert frame.text_in(data.replace('"a"', inside)) == text
     if padding:
@@ -217,7 +217,7 @@ def test_a_text_is_cut_out_where_it_is_whole(inside, text, padding):
 def test_the_two_ends_do_not_overlap():
     """What is cut off, or shorter than the frame, is not in it."""
     data = '{"choices":[{"index":0,"delta":{"content":"a"}}],"obfuscation":"p1"}'
-    frame = Frame()
+    frame = frames.Frame(answer.Piece)
     frame.learn(data, json.loads(data))
     assert frame.text_in(data) == "a"
     assert [frame.text_in(data[:end]) for end in range(len(data))] == [None] * len(data)

@@ -75,7 +75,7 @@ def test_script(script, kind, door, ask, monkeypatch):
     """What the program gets or catches, how often was sent, and how long was waited: as the row says for every face."""
     if script.name == "silence past the deadline" and door is over_memory:
         pytest.skip("a deadline needs a clock that runs")
-    for name in ("stream", "astream", "protocol.progress"):
+    for name in ("stream", "astream", "protocol.patience"):
         monkeypatch.setattr(module(name), "FINISH_GRACE_S", 0.05, raising=False)
     events, pieces, error = [], [], None
     with door(script) as (transport, url):

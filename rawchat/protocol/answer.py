@@ -1,8 +1,8 @@
-r"""Reads the body of a 200: a Reply where it is a completion, a typed error where it is anything else.
+r"""The body of a 200: a Reply where it is a completion, a typed error where it is anything else.
 
-    {"id":"c1","object":"chat.completion","choices":[...]}                      a whole body
-    data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Sal"}}]}\n\n     an event of a stream
-    data: [DONE]\n\n                                                            its end
+    {"object":"chat.completion","choices":[...]}              a whole body
+    data: {"choices":[{"delta":{"content":"Sal"}}]}\n\n       an event of a stream
+    data: [DONE]\n\n                                          its end
 
 A stream is complete when `[DONE]` or a non-empty finish_reason was seen, and never otherwise. Pure.
 """
@@ -10,6 +10,7 @@ A stream is complete when `[DONE]` or a non-empty finish_reason was seen, and ne
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from .chunks import ChunkAssembler
@@ -19,24 +20,26 @@ from .reply import Reply
 from .sse import DONE, Event, SSEDecoder, json_in
 from .status import classify_error, error_from, request_id_from, tell_head
 
-_NAMES = frozenset(("choices", "usage", "x_groq"))  # of which a chunk has one, and a ping none
-
 
 def read_answer(
     status: int, headers: Mapping[str, str], body: bytes, *, required: str = "choices", attempts: int = 1
 ) -> Reply:
-    """A Reply from a whole body. Raises InvalidResponseError, or the error that the body carries.
+    """Raises InvalidResponseError, or the error that the body carries.
 
-    The key `required` must hold a list, that of "choices" not an empty one; "": any object is an answer.
+    `required` must hold a list, that of "choices" not an empty one; "": any object is an answer.
     """
     cause: Optional[Exception] = None
     try:
         document = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as problem:  # nested without end
-        document = _by_dialect("document", ..., body, StreamReader(status, headers, attempts=attempts))
-        if isinstance(document, Reply):
-            return document
-        cause = problem if document is ... else None
+        document, cause = ..., problem
+        with suppress(ImportError):
+            from .answer_dialects import document_in
+
+            document = document_in(body, StreamReader(status, headers, attempts=attempts))
+            if isinstance(document, Reply):
+                return document
+            cause = problem if document is ... else None
     # What names itself, where any object will do, is no error: a failed batch has a field `errors`.
     named = not required and isinstance(document, dict) and document.get("object") not in (None, "error")
     found = None if named else find_error(document)
@@ -45,34 +48,27 @@ def read_answer(
     elif isinstance(document, dict) and (not required or _holds(document.get(required), required)):
         return _with_facts(Reply(document), headers, attempts)
     else:
-        plain = f"the server answered {status} with what is no answer", ""
-        error = _invalid(body, *_by_dialect("words", plain, status, headers, body, document, required))
-        error.body = error.body if document in (..., None) else document
-    raise _told(error, status, headers, attempts) from cause
+        error = _invalid(body, f"the server answered {status} with what is no answer")
+        with suppress(ImportError):
+            from .answer_dialects import what_came
+
+            what, hint = what_came(status, headers, body, document, required)
+            error = _invalid(body, what)
+            error.hint = hint
+        if document not in (..., None):
+            error.body = document
+    tell_head(error, status, headers)
+    error.attempts = attempts
+    raise error from cause
 
 
 def _holds(value: Any, required: str) -> bool:
     return isinstance(value, list) and (bool(value) or required != "choices")
 
 
-def _by_dialect(what: str, otherwise: Any, *given: Any) -> Any:
-    """What the dialects make of it; in a copy without them, `otherwise`."""
-    try:
-        from .answer_dialects import DIALECTS
-    except ImportError:
-        return otherwise
-    return DIALECTS[what](*given)
-
-
-def _invalid(body: bytes, what: str, hint: str = "") -> APIError:
+def _invalid(body: bytes, what: str) -> APIError:
     seen = readable(body)
-    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"), hint=hint)
-
-
-def _told(error: APIError, status: int, headers: Mapping[str, str], attempts: int) -> APIError:
-    tell_head(error, status, headers)
-    error.attempts = attempts
-    return error
+    return InvalidResponseError(f"{what}: {seen}" if seen else what, body=body.decode("utf-8", "replace"))
 
 
 def _with_facts(reply: Reply, headers: Mapping[str, str], attempts: int) -> Reply:
@@ -88,79 +84,65 @@ class Piece(NamedTuple):
     text: str
 
 
-_LEFT_OUT: Dict[str, Any] = {}
-_new_piece: Callable[[Any, Any], Piece] = tuple.__new__  # quicker, as in sse.py
-
-
 class StreamReader:
     """Turns the bytes of a 200 into pieces, and knows whether the stream is whole.
 
         for piece in reader.feed(data): ...      # what `data` completed
         if reader.error: raise reader.error      # what went wrong after those pieces
-        if reader.done: ...                      # `[DONE]` was here: nothing more is read
         reader.close()                           # the body ended: the last pieces, and perhaps an error
 
-    With `text_only`, {} stands for each chunk, which saves most of the work.
+    With `text_only`, {} may stand for each chunk.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], *, choices: int = 1, attempts: int = 1) -> None:
         self.status, self.headers, self.choices, self.attempts = status, headers, choices, attempts
-        self.done = self.text_only = False
+        self.done = self.text_only = self.chunk_seen = False
         self.error: Optional[APIError] = None
         self.assembler = ChunkAssembler()
-        self._decoder = SSEDecoder()
-        self._begin = bytearray()  # the body up to its first chunk: it may be no stream at all
-        self._whole_reply: Optional[Reply] = None
-        self._chunk_seen = self._choice_seen = False  # Azure's first chunk is one without a choice
-        self._frame: Any = None
-        try:
+        self.decoder = SSEDecoder()
+        self.begin = bytearray()  # the body up to its first chunk: it may be no stream at all
+        self._choice_seen = False  # Azure's first chunk is one without a choice
+        self._pieces: Callable[..., List[Piece]] = StreamReader.look_through
+        with suppress(ImportError):
             from .frame import Frame
 
-            self._frame = Frame()
-        except ImportError:  # a copy that takes its time
-            pass
+            self._pieces = Frame(Piece).look_through
 
     @property
     def finished(self) -> bool:
-        """Whether all choices that were asked for have a finish_reason."""
+        """As many choices as were asked for."""
         return self.assembler.finished_count >= self.choices
 
     @property
     def complete(self) -> bool:
-        ended = self._choice_seen and (self.done or self.assembler.finished)
-        return self.error is None and (ended or self._whole_reply is not None)
-
-    @property
-    def inside_answer(self) -> bool:
-        """Whether the last bytes belong to the answer, and are no mere sign of life."""
-        return self._decoder.inside_data or self._is_document()
+        return self.error is None and self._choice_seen and (self.done or self.assembler.finished)
 
     def reply(self) -> Reply:
-        """What has arrived so far."""
-        reply = self.assembler.reply() if self._whole_reply is None else self._whole_reply
+        reply = self.assembler.reply()
         reply.complete = self.complete
         return _with_facts(reply, self.headers, self.attempts)
 
     def feed(self, data: bytes) -> List[Piece]:
-        """The pieces that `data` completes; after `[DONE]` or an error, none."""
+        """After `[DONE]` or an error, none."""
         if self.done or self.error is not None:
             return []
-        if not self._chunk_seen:
-            data = data if self._begin else data.lstrip()  # of blank lines there may be minutes (DeepSeek)
-            self._begin += data
-            if self._is_document():
-                return []
+        if not self.chunk_seen:
+            try:
+                from .answer_dialects import begun
+
+                data = begun(self, data)
+            except ImportError:
+                self.begin += data
         try:
-            return self._pieces(self._decoder.feed(data))
+            return self._pieces(self, self.decoder.feed(data))
         except InvalidResponseError as error:  # one event above the size limit
             self._fail(error)
             return []
 
     def close(self) -> List[Piece]:
-        """The pieces that the end of the body completes."""
         pieces: List[Piece] = []
         if not self.done and self.error is None:
-            pieces = self._close_document() if self._is_document() else self._pieces(self._decoder.close())
+            pieces = self._close_document() or self._pieces(self, self.decoder.close())
         held_text = self.assembler.flush()
         if held_text:
             pieces.append(Piece(None, None, held_text))
@@ -168,59 +150,59 @@ class StreamReader:
             self._fail(self._interrupted())
         return pieces
 
-    def _is_document(self) -> bool:
-        """Whether it begins with JSON or HTML. Content-Type does not tell: proxies label streams as JSON."""
-        begin = self._begin[:9].lstrip(b" \t\r\n\xef\xbb\xbf")  # blank lines, and a byte order mark
-        return not self._chunk_seen and begin.startswith((b"{", b"[", b'"', b"<"))
-
     def _close_document(self) -> List[Piece]:
+        """A whole answer, or an error, where a stream was asked for."""
         try:
-            reply = self._whole_reply = read_answer(self.status, self.headers, bytes(self._begin))
+            from .answer_dialects import WholeReply, chunk_from, is_document
+        except ImportError:
+            text = self.begin.decode("utf-8-sig", "replace").lstrip()
+            return self._pieces(self, [Event(text)]) if text.startswith("{") and not self.chunk_seen else []
+        if not is_document(self):
+            return []
+        try:
+            reply = read_answer(self.status, self.headers, bytes(self.begin))
         except APIError as error:
             self._fail(error)
             return []
-        return [Piece(None, _by_dialect("chunk", reply, reply), reply.text)]
+        assembler: Any = WholeReply(reply)
+        self.assembler, self._choice_seen = assembler, True
+        return [Piece(None, chunk_from(reply), reply.text)]
 
-    def _pieces(self, events: List[Event]) -> List[Piece]:
-        pieces: List[Piece] = []
-        text_only, frame, assembler = self.text_only, self._frame, self.assembler
+    def look_through(self, events: List[Event]) -> List[Piece]:
+        pieces = []
         for event in events:
-            data, name = event[0], event[1]
-            text = frame.text_in(data) if frame and not name else None
-            if text is not None:
-                chunk = _LEFT_OUT if text_only else json_in(data)
-                pieces.append(_new_piece(Piece, (event, chunk, assembler.add_text(frame.name, text))))
-                continue
-            chunk = json_in(data)
-            if chunk.__class__ is dict and name != "error" and ("choices" in chunk or not _NAMES.isdisjoint(chunk)):
-                finished = assembler.finished_count
-                shown = assembler.add(chunk)
-                # Kept, the hundreds of chunks of one read would double what JSON costs.
-                pieces.append(_new_piece(Piece, (event, _LEFT_OUT if text_only else chunk, shown)))
-                self._chunk_seen = True
-                choices = chunk.get("choices")
-                if choices:
-                    self._choice_seen = True
-                # Not among the keys: it may also stand inside a choice (OpenRouter).
-                if '"error"' in data or assembler.finished_count != finished or not choices:
-                    self._check(chunk)
-                if frame:
-                    frame.learn(data, chunk)
-            else:
-                pieces.append(Piece(event, None, ""))
-                self._take_other(event, chunk)
+            chunk = json_in(event.data)
+            text = self.look_at(event, chunk)
+            pieces.append(Piece(event, None, "") if text is None else Piece(event, chunk, text))
             if self.done or self.error is not None:
                 break
         return pieces
 
+    def look_at(self, event: Event, chunk: Any) -> Optional[str]:
+        """The text to show of a chunk; None: it is none."""
+        known = chunk.__class__ is dict and ("choices" in chunk or "usage" in chunk or "x_groq" in chunk)
+        if not known or event[1] == "error":
+            self._take_other(event, chunk)
+            return None
+        assembler = self.assembler
+        finished = assembler.finished_count
+        text = assembler.add(chunk)
+        choices = chunk.get("choices")
+        self.chunk_seen = True
+        if choices:
+            self._choice_seen = True
+        # OpenRouter's stands inside a choice.
+        if '"error"' in event[0] or assembler.finished_count != finished or not choices:
+            self._check(chunk)
+        return text
+
     def _take_other(self, event: Event, document: Any) -> None:
-        """An event that is no chunk."""
         data = event.data.strip()
         if event.event == "error":
             self._fail(error_from(classify_error(data)))
         elif data.startswith(DONE):
             self.done = True
-        elif data not in ("", "null") and not data.startswith(":"):  # heartbeats, a comment as data (llm-gateway)
+        elif data not in ("", "null") and not data.startswith(":"):  # heartbeats (llm-gateway: ": ")
             self._check(document)
             if self.error is None and not isinstance(document, dict):
                 what = f"an event of {len(data)} characters is not JSON, so a part of the answer is lost"
@@ -232,16 +214,21 @@ class StreamReader:
             self._fail(error_from(classify_error(error, whole=document)))
 
     def _fail(self, error: APIError) -> None:
-        self.error = _told(error, self.status, self.headers, self.attempts)
-        error.reply = self.reply()
+        self.error = error
+        tell_head(error, self.status, self.headers)
+        error.attempts, error.reply = self.attempts, self.reply()
 
     def _interrupted(self) -> APIError:
         kind = self.headers.get("content-type", "event-stream")
-        if self._begin and not (self._chunk_seen or self.done or "event-stream" in kind):
+        page = self.begin.lstrip().startswith(b"<") or "event-stream" not in kind
+        if self.begin and page and not (self.chunk_seen or self.done):
             what = f"the server answered {self.status} with what is neither an answer nor an event stream ({kind})"
-            return _invalid(bytes(self._begin[:512]), what)
+            return _invalid(bytes(self.begin[:512]), what)
         characters = len(self.assembler.text)
-        plain = f"ended after {characters} characters of text, before its answer was whole"
-        what = _by_dialect("end", plain, characters, self._chunk_seen, self._choice_seen, self.done)
-        unfinished = readable(self._decoder.unfinished.encode("utf-8", "replace"))
+        what = f"ended after {characters} characters of text, before its answer was whole"
+        with suppress(ImportError):
+            from .answer_dialects import how_it_ended
+
+            what = how_it_ended(characters, self.chunk_seen, self._choice_seen, self.done)
+        unfinished = readable(self.decoder.unfinished.encode("utf-8", "replace"))
         return StreamInterrupted(f"the stream {what}" + (unfinished and f"; its last, unfinished event: {unfinished}"))

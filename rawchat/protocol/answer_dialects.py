@@ -14,7 +14,10 @@ Which of them is needed was found out by `answer`. Pure.
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, Mapping, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Mapping, Tuple
+
+from .errors import InvalidResponseError
 
 _MARGIN = b" \t\r\n\xef\xbb\xbf"
 _EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
@@ -29,6 +32,38 @@ def chunk_from(reply: Mapping[str, Any]) -> Dict[str, Any]:
         as_delta["delta"] = choice.get("message") or {}
         choices.append(as_delta)
     return {**reply, "object": "chat.completion.chunk", "choices": choices}
+
+
+def begun(reader: Any, data: bytes) -> bytes:
+    """Notes how a body begins, up to its first chunk. What is to be decoded of `data`: of a document, nothing."""
+    if not reader.begin:
+        data = data.lstrip()  # of blank lines there may be minutes (DeepSeek)
+    reader.begin += data
+    return b"" if is_document(reader) else data
+
+
+def is_document(reader: Any) -> bool:
+    """Whether a body begins with JSON or HTML. Content-Type does not tell: proxies label streams as JSON."""
+    if reader.chunk_seen:
+        return False
+    return reader.begin[:9].lstrip(_MARGIN).startswith((b"{", b"[", b'"', b"<"))  # type: ignore[no-any-return]
+
+
+class WholeReply:
+    """A whole reply in the place of what assembles one."""
+
+    finished_count = 0
+    finished = True
+
+    def __init__(self, reply: Any) -> None:
+        self._reply = reply
+        self.text = reply.text
+
+    def reply(self) -> Any:
+        return self._reply
+
+    def flush(self) -> str:
+        return ""
 
 
 def document_in(body: bytes, reader: Any) -> Any:
@@ -48,6 +83,21 @@ def document_in(body: bytes, reader: Any) -> Any:
     if reader.error is not None:
         raise reader.error
     return reader.reply()
+
+
+@contextmanager
+def perhaps_cut(headers: Mapping[str, str], body: bytes) -> Iterator[None]:
+    """Around the reading of a whole body: what a break may have made no answer is worth another attempt.
+
+    Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end.
+    """
+    try:
+        yield
+    except InvalidResponseError as error:
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            text = body.strip()
+            error.retryable = not body or (text.startswith(b"{") and not text.endswith(b"}"))
+        raise
 
 
 def how_it_ended(characters: int, chunk_seen: bool, choice_seen: bool, done: bool) -> str:
@@ -89,11 +139,3 @@ def _flaw(document: Any, required: str) -> str:
 
 def _kind(value: Any) -> str:
     return _JSON_KINDS.get(type(value), "a number")
-
-
-DIALECTS: Dict[str, Callable[..., Any]] = {
-    "chunk": chunk_from,
-    "document": document_in,
-    "end": how_it_ended,
-    "words": what_came,
-}

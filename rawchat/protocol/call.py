@@ -3,7 +3,7 @@
     attempt 1   429, Retry-After: 2        -> Wait(2.0, "429 rate limit, the server asks for 2 s")
     attempt 2   200                        -> done
 
-Driven by the sync and the async loop alike. `now_s` is monotonic, `unix_s` wall time. Pure.
+`now_s` is monotonic, `unix_s` wall time. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .answer import read_answer
-from .errors import APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
+from .errors import APIError, APITimeoutError, DeadlineExceeded
 from .payload import encode_payload
 from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
@@ -23,7 +23,7 @@ TIMER_SLACK_S = 0.001  # timers are a little early at times
 
 
 class Limits(NamedTuple):
-    """Of one call; None means no limit. `deadline_s` bounds the call as a whole."""
+    """None means no limit. `deadline_s` bounds the call as a whole."""
 
     connect_s: Optional[float]
     read_s: Optional[float]
@@ -31,7 +31,6 @@ class Limits(NamedTuple):
     started_s: float
 
     def left_s(self, now_s: float) -> float:
-        """Until the deadline; endless without one."""
         return float("inf") if self.deadline_s is None else self.started_s + self.deadline_s - now_s
 
     def bounded(self, limit_s: Optional[float], now_s: float) -> Optional[float]:
@@ -45,8 +44,7 @@ class Limits(NamedTuple):
 
     def sharpen(self, error: APIError, now_s: float) -> APIError:
         """A timeout that the deadline caused is told as such."""
-        is_plain = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
-        if not is_plain or self.left_s(now_s) > TIMER_SLACK_S:
+        if type(error) is not APITimeoutError or self.left_s(now_s) > TIMER_SLACK_S:
             return error
         sharper = self._exceeded()
         vars(sharper).update({**vars(error), "message": sharper.message})
@@ -74,19 +72,12 @@ class Call:
         optional_usage: bool = False,
         body: Optional[bytes] = None,
     ) -> None:
-        self.number = number
-        self.method = method
-        self.url = url
-        self.payload = payload
+        self.number, self.method, self.url, self.payload = number, method, url, payload
+        self.policy, self.max_retries, self.limits, self._make_headers = policy, max_retries, limits, make_headers
         self.body = body if body is not None else b"" if payload is None else encode_payload(payload)
-        self.policy = policy
-        self.max_retries = max_retries
-        self.limits = limits
-        self.attempt = 0
+        self.attempt = self.free_attempts = 0  # of which those that are free count not against max_retries
         self.instead: Dict[str, List[Any]] = {"stream_options": [None]} if optional_usage else {}
         self.refused: Set[str] = set()
-        self.free_attempts = 0  # that do not count against max_retries
-        self._make_headers = make_headers
         self._headers: HeaderPairs = ()  # of the latest attempt
 
     @property
@@ -116,23 +107,20 @@ class Call:
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         try:
+            from .answer_dialects import perhaps_cut
+        except ImportError:
             return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
-        except InvalidResponseError as error:
-            # Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end.
-            if "content-length" not in head.headers and "transfer-encoding" not in head.headers:
-                text = body.strip()
-                error.retryable = not body or (text.startswith(b"{") and not text.endswith(b"}"))
-            raise
+        with perhaps_cut(head.headers, body):
+            return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
 
     def after(self, error: APIError, *, now_s: float, dice: float) -> Optional[Wait]:
         """The wait before another attempt; None: `error` is the caller's. `dice` is in [0, 1)."""
-        if self.instead:
-            with suppress(ImportError):  # a copy made for OpenAI's server, which refuses none of our options
-                from .refusals import take_back
+        with suppress(ImportError):  # a copy made for OpenAI's server, which refuses none of our options
+            from .refusals import take_back
 
-                why = take_back(self, error)
-                if why:
-                    return Wait(0.0, why)
+            why = take_back(self, error)
+            if why:
+                return Wait(0.0, why)
         taken = self.attempt - 1 - self.free_attempts
         wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
         if wait is not None and wait.seconds < self.limits.left_s(now_s):
@@ -144,7 +132,7 @@ class Call:
         return None
 
     def complete(self, error: APIError) -> None:
-        """Give `error` what the call knows, and take its keys out wherever a server or a library quotes them."""
+        """Take the call's keys out of `error`, wherever a server or a library quotes them."""
         secrets = self._secrets()
         error.attempts = self.attempt
         error.message = redact_text(error.message, secrets)

@@ -17,7 +17,9 @@ Pure.
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from .sse import Event, json_in
 
 # Servers that put a time into every chunk never repeat one. To learn costs as much as to parse, so after some frames
 # that were of no use no more are learned, until the answer is over.
@@ -27,6 +29,8 @@ _TEXTS = ("content", "reasoning_content", "reasoning")
 # OpenAI pads every chunk with a random string, so that the length of what crosses the wire does not tell its text.
 _PADDING = "obfuscation"
 _raw_decode = json.JSONDecoder().raw_decode
+_LEFT_OUT: Dict[str, Any] = {}  # in place of a chunk
+_new: Callable[[Any, Any], Any] = tuple.__new__  # quicker, as in sse.py
 
 
 class Frame:
@@ -35,10 +39,39 @@ class Frame:
     name   what the delta calls that text: one of "content", "reasoning_content", "reasoning"
     """
 
-    def __init__(self) -> None:
+    def __init__(self, piece: Any) -> None:
+        """`piece` is the NamedTuple of an event, its chunk and the text to show."""
+        self._piece = piece
         self.name = ""
         self._before = self._between = self._after = ""
         self._useless = 0
+
+    def look_through(self, reader: Any, events: List[Event]) -> List[Any]:
+        """The pieces of these events, of which the StreamReader `reader` looks at those that go the long way. With its
+        `text_only`, {} stands for each chunk, which saves most of the work.
+        """
+        pieces: List[Any] = []
+        piece, text_only, text_in, add_text = self._piece, reader.text_only, self.text_in, reader.assembler.add_text
+        look_at, learn = reader.look_at, self.learn
+        for event in events:
+            data = event[0]
+            text = text_in(data) if self._before and not event[1] else None
+            if text is not None:
+                chunk = _LEFT_OUT if text_only else json_in(data)
+                pieces.append(_new(piece, (event, chunk, add_text(self.name, text))))
+                continue
+            chunk = json_in(data)
+            text = look_at(event, chunk)
+            if text is None:
+                pieces.append(_new(piece, (event, None, "")))
+            else:
+                if self._before or self._useless < _MOST_USELESS_FRAMES:
+                    learn(data, chunk)
+                # Kept, the hundreds of chunks of one read would double what JSON costs.
+                pieces.append(_new(piece, (event, _LEFT_OUT if text_only else chunk, text)))
+            if reader.done or reader.error is not None:
+                break
+        return pieces
 
     def text_in(self, data: str) -> Optional[str]:
         """The text of a chunk that differs from the learned one in it (and its padding) alone; None for any other."""

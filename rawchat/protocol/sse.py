@@ -1,100 +1,97 @@
-"""Server-sent events: bytes in, events out. WHATWG HTML, section 9.2.6 "Interpreting an event stream", to the letter.
+"""Server-sent events: bytes in, events out, to the letter of WHATWG HTML 9.2.6, "Interpreting an event stream".
 
-    : keep-alive                                  a comment
-    data: {"choices":[{"index":0,"delta":...      a line of data, and the blank line that sends the event off
+    : keep-alive                           a comment
+    data: {"choices":[{"index":0,...       a line of data; a blank line sends the event off
 
-Two leniencies: of a last event without its blank line, which proxies lose, `[DONE]` and JSON are given out; and so is
-llama.cpp's `error: {...}` (2024 to 2025), under that name. Pure.
+But `[DONE]` and JSON are given out at the end of a body even if their blank line was lost. Pure.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from itertools import takewhile
+from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from .errors import InvalidResponseError
 
 DONE = "[DONE]"
-MAX_EVENT_BYTES = 128 * 1024 * 1024  # 64 MiB are known to be sent on purpose: audio and images as base64
-_RETRY = re.compile(rb"(?m)^retry: ?([0-9]{1,15})\n")
-_SAYS_NOTHING = re.compile("(?m)^(?!data|error).*\n|^:.*")
+MAX_EVENT_BYTES = 128 * 1024 * 1024  # images, as base64, come in 64
 _raw_decode = json.JSONDecoder().raw_decode
 
 
 class Event(NamedTuple):
-    """`event` is "" where there is no name; `id` is the last one in force, perhaps from an earlier event."""
-
     data: str
     event: str = ""
-    id: str = ""
+    id: str = ""  # the last one in force, perhaps of an earlier event
     retry_ms: Optional[int] = None
 
 
-# A NamedTuple's own constructor takes five times as long.
-_new_event: Callable[[Any, Any], Event] = tuple.__new__
+_new_event: Callable[[Any, Any], Event] = tuple.__new__  # five times as quick as Event(...)
 
 
 class SSEDecoder:
-    """Decodes a stream in linear time. `max_event_bytes` bounds an event with its blank line (None: no bound)."""
+    """In linear time. `max_event_bytes` bounds an event with its blank line."""
 
     def __init__(self, max_event_bytes: Optional[int] = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
-        self.last_event_id = self.unfinished = ""  # unfinished: what `close()` found cut off
-        self._limit_bytes = float("inf") if max_event_bytes is None else max_event_bytes
+        self.last_event_id = self.unfinished = ""
+        self._limit_bytes = 1 << 62 if max_event_bytes is None else max_event_bytes
         self._retry_ms: Optional[int] = None
         self._begin()
 
     def _begin(self) -> None:
-        self._held = bytearray()  # since the last blank line, every line end as LF
+        self.held = bytearray()  # since the last blank line, every line end as LF
         self._encoding = "utf-8-sig"  # drops one byte order mark
         self._after_cr = False
         self._idle = False  # nothing is left of the last event
 
     def feed(self, data: bytes) -> List[Event]:
-        """The events that `data` completes. InvalidResponseError if one is too long, once those before it are out."""
+        """Raises InvalidResponseError for an event that is too long, after those before it."""
         if self._idle and data.endswith(b"\n\n") and b"\r" not in data and len(data) <= self._limit_bytes:
-            # A live answer comes like this: a token, an event, a read.
+            # A live answer: a token, an event, a read.
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
                 return [_new_event(Event, (data[6:-2].decode("utf-8", "replace"), "", self.last_event_id, None))]
             return self._take(data)
-        held, events = self._held, []
+        held = self.held
         unseen = max(len(held) - 1, 0)  # where a new blank line may be
         held += self._with_line_feeds(data) if b"\r" in data or (self._after_cr and data) else data
-        end = held.rfind(b"\n\n", unseen) + 2
-        if end > 1:
-            if end > self._limit_bytes:
-                blocks = takewhile(lambda block: len(block) + 2 <= self._limit_bytes, held[: end - 2].split(b"\n\n"))
-                end = sum(len(block) + 2 for block in blocks)
-            events = self._take(bytes(held[:end]))
+        events: List[Event] = []
+        size, limit = len(held), self._limit_bytes
+        end = held.rfind(b"\n\n", unseen, limit) + 2
+        while end > 1:
+            events += self._take(bytes(held[:end]))
             del held[:end]
-        if not events:
-            self._check_size()
-        self._idle = end > 1 and not (held or self._after_cr)
+            end = held.rfind(b"\n\n", 0, limit) + 2 if size > limit else 0
+        if size > limit and not events:
+            raise self._too_long()
+        self._idle = not (held or self._after_cr) and self._encoding == "utf-8"
         return events
 
     def close(self) -> List[Event]:
-        """The end of the body: its last event, if complete. What comes then is another body; the last id stays."""
-        self._check_size()
-        last_id, rest = self.last_event_id, self._held.decode(self._encoding, "replace")
+        """The end of a body; what it cut off is `unfinished`. For the next one, the last id stays."""
+        if len(self.held) > self._limit_bytes:
+            raise self._too_long()
+        last_id, rest = self.last_event_id, self.held.decode(self._encoding, "replace")
         events = self._take_block(rest)
         if not any(event.data.strip() in (DONE, "null") or json_in(event.data) is not None for event in events):
             events, self.last_event_id = [], last_id
-        self.unfinished = "" if events else _SAYS_NOTHING.sub("", rest)
+        self.unfinished = "" if events else rest
+        with suppress(ImportError):
+            from .event_dialects import telling
+
+            self.unfinished = telling(self.unfinished)
         self._begin()
         return events
 
     @property
     def retry_ms(self) -> Optional[int]:
-        """The reconnection time last asked for, be its blank line here or not."""
-        found = _RETRY.findall(self._held)
-        return int(found[-1]) if found else self._retry_ms
+        with suppress(ImportError):
+            from .event_dialects import retry_in
 
-    @property
-    def inside_data(self) -> bool:
-        """Whether an event with data is on its way."""
-        return b"\ndata" in b"\n" + self._held[:999]
+            found = retry_in(self.held)
+            return self._retry_ms if found is None else found
+        return self._retry_ms
 
     def _with_line_feeds(self, data: bytes) -> bytes:
         """An LF right after a CR, even in the next piece, is part of it."""
@@ -102,17 +99,14 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _check_size(self) -> None:
-        if len(self._held) > self._limit_bytes:
-            raise InvalidResponseError(
-                f"one event of the stream is longer than {self.max_event_bytes} bytes; if that is meant, "
-                "raise the decoder's max_event_bytes (None: no limit)"
-            )
+    def _too_long(self) -> InvalidResponseError:
+        what = f"one event of the stream is longer than {self.max_event_bytes} bytes"
+        return InvalidResponseError(f"{what}; if that is meant, raise the decoder's max_event_bytes (None: no limit)")
 
     def _take(self, whole: bytes) -> List[Event]:
         text = whole.decode(self._encoding, "replace")
         self._encoding = "utf-8"
-        # The quick way: n events with 2 n line feeds are of one line each.
+        # n events with 2 n line feeds are of one line each.
         head = "data: " if text.startswith("data: ") else "data:"
         lines = text[len(head) : -2].split(f"\n\n{head}")
         is_plain = text.startswith(head) and text.count("\n") == 2 * len(lines)
@@ -122,10 +116,9 @@ class SSEDecoder:
         return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
     def _take_block(self, block: str) -> List[Event]:
-        """The event of the lines between two blank lines, if there is one."""
-        said: Dict[str, List[str]] = {"data": [], "error": []}
+        said: Dict[str, List[str]] = {"data": [], "error": []}  # llama.cpp has errors in a field of that name
         event, retry_ms = "", None
-        for line in block.split("\n"):  # U+2028, raw in the JSON of many servers, ends none
+        for line in block.split("\n"):  # U+2028, raw in JSON, ends none
             name, _, value = line.partition(":")  # "": a comment
             value = value[1:] if value.startswith(" ") else value
             if name in said:
@@ -141,10 +134,10 @@ class SSEDecoder:
 
 
 def json_in(text: str) -> Any:
-    """The JSON of an event, or None; quicker than json.loads, which looks for white space."""
+    """The JSON of an event, or None; quicker than json.loads."""
     text = text.strip()
     try:
         value, end = _raw_decode(text)
-    except (ValueError, RecursionError):  # RecursionError: nested beyond what any answer is
+    except (ValueError, RecursionError):  # nested without end
         return None
     return value if end == len(text) else None
