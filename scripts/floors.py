@@ -40,7 +40,6 @@ FLOORS = (
         "protocol",
         "what crosses the wire, and what it means; pure",
         (
-            "protocol/exit_codes.py",
             "protocol/errors.py",
             "protocol/feature_errors.py",
             "protocol/optional.py",
@@ -291,7 +290,8 @@ def _all_of(name: str) -> Tuple[str, ...]:
     return next(floor.modules for floor in FLOORS if floor.name == name)
 
 
-# What a call costs is asked of it by whoever counts.
+# What errors, waits and verdicts say to people, and what a call costs: asked for by whoever shows or counts them.
+_HINTS = ("protocol/hints.py", "protocol/last_word.py", "protocol/reply_words.py", "transport/advice.py")
 _BILL = ("protocol/prices.py", "protocol/cost.py", "bill.py", "telling.py")
 
 # All that is no part of the core: a client that chats, streams, sends, retries and explains errors. The core reaches
@@ -338,7 +338,7 @@ OPTIONAL = (
     Feature(
         "hints",
         "errors say their cure and why there was no further attempt, a reply's repr what is in it",
-        ("protocol/hints.py", "protocol/last_word.py", "protocol/reply_words.py", "transport/advice.py"),
+        _HINTS,
     ),
     Feature("gzip", "compressed bodies; without it, none is asked for", ("protocol/coding.py", "transport/sockets.py")),
     Feature("inside", "errors inside a 200 are told apart by their words", ("protocol/inside.py",)),
@@ -396,7 +396,7 @@ OPTIONAL = (
     Feature(
         "batch",
         "run_batch and the Batch API",
-        ("batch.py", "batch_api.py", "protocol/query.py", "protocol/exit_codes.py", *_BILL),
+        ("batch.py", "batch_api.py", "protocol/query.py", *_BILL),
     ),
     Feature("memory", "MemoryTransport, for tests", ("transport/memory.py",)),
     Feature(
@@ -412,7 +412,7 @@ OPTIONAL = (
             *_all_of("command line"),
             "transport/hand_made.py",
             "transport/sockets.py",
-            "protocol/exit_codes.py",
+            *_HINTS,
             *_BILL,
         ),
     ),

@@ -228,15 +228,13 @@ c = client(reply(status=498), DOCUMENT)
 tell(error_of(lambda: c.chat("Hi")).attempts)""", [1]),
     ("a status above those that are known: the server's fault", """
 tell(client(reply(status=529), DOCUMENT).chat("Hi").attempts)""", [2]),
-    ("too early, an account that is not active, a redirect without a target: by the hundred, the status, and as it is", """
+    ("too early, an account that is not active, a redirect without a target: by the hundred, the code, and as it is", """
 told = [chat.classify(425, {}, b""), chat.classify(429, {}, '{"error": {"message": "no", "code": "billing_not_active"}}'), chat.classify(307, {}, b"")]
 tell(*([verdict.kind, verdict.retry, verdict.message] for verdict in told))""", [
-        ["bad_request", False, "425 Client Error"], ["rate_limit", True, "429 Too Many Requests: no"], ["redirect", False, "307 Redirection"]]),
+        ["bad_request", False, "425 Client Error"], ["quota", False, "429 Too Many Requests: no"], ["redirect", False, "307 Redirection"]]),
     ("an error that says no more than its status, and the repr of a verdict: no word left out, and no fact but two", """
 v = chat.classify(404, {}, '{"error": {"message": "Not Found", "code": "c1"}}')
 tell(v.message, repr(v))""", ["404 Not Found: Not Found", "Verdict(404, 'not_found')"]),
-    ("the exit code of a command line that is not there", """
-tell(error_of(lambda: client(reply(status=401)).chat("Hi")).exit_code)""", [1]),
     ("why there is another attempt: the status, and no word of the wait", """
 v = chat.classify(429, {}, b"")
 w = chat.next_wait(chat.RetryPolicy(), verdict=v, hint=chat.parse_retry_after({"Retry-After": "3"}, now_s=0), retries_taken=0, max_retries=1, dice=0)

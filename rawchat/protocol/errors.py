@@ -11,19 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _ExitCode:
-    def __get__(self, error: Any, kind: type) -> int:
-        try:
-            from .exit_codes import exit_code_of
-        except ImportError:  # a copy without a command line to end with it
-            return 1
-        return exit_code_of(kind)
-
-
 class RawChatError(Exception):
     """Root of all. Each kind's facts are attributes, here as where unknown, and named arguments."""
 
-    exit_code = _ExitCode()
+    exit_code = 1  # of the command line when this error reaches it; from 64 on those of sysexits.h
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)
@@ -38,24 +29,27 @@ class RawChatError(Exception):
 
 
 class PayloadError(RawChatError, ValueError):  # wrong before anything was sent
+    exit_code = 64
     path = ""  # the spot: `messages[2].content[0]`
 
 
-class NotInThisCopy(RawChatError, ImportError):  # the copy was made without it
+class NotInThisCopy(RawChatError, ImportError):  # the feature was left out when this copy was made
+    exit_code = 69
     feature = ""
 
 
 class APIError(RawChatError):
+    exit_code = 69
     retryable = False  # whether the same request, sent again, may well succeed
     status: Optional[int] = None
-    code: Optional[str] = None  # "insufficient_quota", "429"
+    code: Optional[str] = None  # always a string: "insufficient_quota", "429"
     type: Optional[str] = None
     param: Optional[str] = None
-    request_id: Optional[str] = None
+    request_id: Optional[str] = None  # from `x-request-id`, or a server's variant of it
     attempts: int = 0  # how often the request was sent
-    body: Any = None  # the error object, else the JSON, else the text
+    body: Any = None  # the error object if there was one, else the decoded JSON, else the text
     headers: Optional[Mapping[str, str]] = None  # the answer's
-    retry_after_s: Optional[float] = None  # what the server asked for
+    retry_after_s: Optional[float] = None  # how long the server asked to wait
     hint: str = ""  # the cure of a known mistake
     reply: Any = None  # the part of the answer that had arrived
 
@@ -71,47 +65,47 @@ class APIError(RawChatError):
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
-class InvalidResponseError(APIError):  # a 200 that is no completion
-    pass
+class InvalidResponseError(APIError):  # a 200 that is no completion: HTML, nothing, other JSON
+    exit_code = 76
 
 
 class APIStatusError(APIError):  # an error status, and one without a class of its own
     pass
 
 
-class BadRequestError(APIStatusError):
-    pass
+class BadRequestError(APIStatusError):  # 400, 413
+    exit_code = 65
 
 
-class AuthenticationError(APIStatusError):
-    pass
+class AuthenticationError(APIStatusError):  # 401
+    exit_code = 77
 
 
-class PermissionDeniedError(APIStatusError):
-    pass
+class PermissionDeniedError(APIStatusError):  # 403
+    exit_code = 77
 
 
-class NotFoundError(APIStatusError):
-    pass
+class NotFoundError(APIStatusError):  # 404
+    exit_code = 66
 
 
-class ConflictError(APIStatusError):
-    pass
+class ConflictError(APIStatusError):  # 409
+    exit_code = 75
 
 
-class UnprocessableEntityError(APIStatusError):
-    pass
+class UnprocessableEntityError(APIStatusError):  # 422
+    exit_code = 65
 
 
-class RateLimitError(APIStatusError):
-    pass
+class RateLimitError(APIStatusError):  # 429
+    exit_code = 75
 
 
-class QuotaExceededError(RateLimitError):  # 402, or 429 "insufficient_quota"
-    pass
+class QuotaExceededError(RateLimitError):  # 402, or 429 "insufficient_quota": waiting does not cure it
+    exit_code = 73
 
 
-class InternalServerError(APIStatusError):
+class InternalServerError(APIStatusError):  # 5xx
     pass
 
 
@@ -121,12 +115,12 @@ class APIConnectionError(APIError, ConnectionError):  # no answer, or not all of
 
 
 class StreamInterrupted(APIConnectionError):  # the stream broke; `.reply` holds what arrived
-    pass
+    exit_code = 74
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):  # one step took too long
-    pass
+    exit_code = 75
 
 
-class DeadlineExceeded(APITimeoutError):  # the whole call, with its waits, took too long
+class DeadlineExceeded(APITimeoutError):  # the whole call, retries and waits included, took too long
     retryable = False

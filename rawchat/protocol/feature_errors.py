@@ -43,12 +43,14 @@ if TYPE_CHECKING:
 
 
 class BudgetExceeded(RawChatError):
+    exit_code = 73  # as QuotaExceededError: the money is gone
     budget_usd = spent_usd = 0.0
     needed_usd = 0.0  # estimated, for the refused call
     reply: Any = None  # what earlier requests of the call had brought (the first batches of an `embed`)
 
 
 class UnknownPrice(RawChatError, LookupError):
+    exit_code = 65
     model = ""
 
 
@@ -57,7 +59,7 @@ class UnknownPriceWarning(UserWarning):
 
 
 class CassetteMiss(RawChatError, LookupError):
-    pass
+    exit_code = 66
 
 
 class SchemaMismatch(InvalidResponseError):
@@ -66,12 +68,12 @@ class SchemaMismatch(InvalidResponseError):
 
 
 class LengthFinishReasonError(APIError):
-    pass
+    exit_code = 65
 
 
 class ContentFilterFinishReasonError(APIError):
-    pass
+    exit_code = 65
 
 
 class RefusalError(APIError):
-    pass
+    exit_code = 65

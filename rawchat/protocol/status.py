@@ -70,6 +70,8 @@ _HUNDREDS = (
     Status("Client Error", "bad_request", errors.APIStatusError),
     Status("Server Error", "server"),
 )
+# By code or type, never by the message: Gemini says "quota" of its limit per minute, too.
+_OUT_OF_MONEY = frozenset(("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"))
 _WORTH_A_RETRY = ("conflict", "rate_limit", "server", "overloaded", "timeout", "stream_error")
 
 
@@ -141,7 +143,7 @@ def _verdict(
     url: str = "",
 ) -> Verdict:
     said = said._replace(message=short(said.message, secrets))
-    if "insufficient_quota" in (said.code, said.type):  # not by words: Gemini says "quota" of its limit per minute, too
+    if _OUT_OF_MONEY & {said.code, said.type}:
         kind = "quota"
     final = ""
     with suppress(ImportError):
