@@ -368,11 +368,6 @@ OPTIONAL = (
         "errors that features alone raise; each brings it along",
         ("protocol/feature_errors.py",),
     ),
-    Feature(
-        "patience",
-        "a stream of nothing but keep-alives ends, and so does one that stays open after its finish",
-        ("protocol/patience.py",),
-    ),
     Feature("frame", "the chunks of a stream at a third of the cost", ("protocol/frame.py",)),
     Feature("log", "calls are logged to the `logging` module", ("log.py", "telling.py")),
     Feature("query", "query= and extra_query=; without it, a query in base_url", ("protocol/query.py",)),

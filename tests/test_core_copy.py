@@ -158,12 +158,6 @@ document = {"choices": [{"index": 0, "message": {"role": "assistant", "content":
 s = client(document, max_retries=0).stream("Hi")
 e = error_of(s.read)
 tell(type(e).__name__, e.reply.text, e.reply.complete)""", ["StreamInterrupted", "Hello!", False]),
-    ("nothing but keep-alives, and no end after the finish: as long as the call allows, and nothing lost", """
-finish = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":"stop"}]}' + bytes([10, 10])
-late = chat.APITimeoutError("no byte for 600 s", phase="body")
-s = client(reply(pieces=[b": ping" + bytes([10, 10]), finish], error=late)).stream("Hi")
-limited = [(s._progress.take(data, 0.0), s._progress.is_limited())[1] for data in (b": ping" + bytes([10, 10]), finish)]
-tell(limited, list(s), s.reply.complete, s.reply.text[:3])""", [[False, False], ["Hel"], True, "Hel"]),
     ("a deadline: it bounds each read of a stream", """
 s = client(["Hel", "[DONE]"], deadline=20).stream("Hi")
 limits = s._progress._limits

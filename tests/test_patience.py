@@ -71,6 +71,6 @@ def test_only_a_plain_time_out_at_the_end_of_the_idle_time_is_told_as_such():
         (rawchat.APIConnectionError, 10.0),
     ):
         error = kind("as it was")
-        patience.tell_idle(own, error, now_s)
+        own.tell_idle(error, now_s)
         told.append(str(error))
     assert told == ["nothing but keep-alives for 10 s", "as it was", "as it was", "as it was"]

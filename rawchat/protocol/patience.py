@@ -63,24 +63,19 @@ class Patience:
         left_s = min(self._idle_until_s, self._grace_until_s) - now_s
         if left_s <= 0:
             idle = self._idle_until_s <= now_s
-            said = self.idle_text() if idle else "the server neither ended the stream nor said [DONE]"
+            said = self._idle_text() if idle else "the server neither ended the stream nor said [DONE]"
             raise APITimeoutError(said, phase="body")
         if left_s != _NEVER:
             limit_s = left_s if limit_s is None else min(limit_s, left_s)
         self._limited = limit_s != self._read_s
         return limit_s
 
-    def is_idle(self, now_s: float) -> bool:
-        """Whether comments and pings alone have lasted too long."""
-        return self._idle_until_s - now_s <= TIMER_SLACK_S
+    def tell_idle(self, error: APIConnectionError, now_s: float) -> None:
+        """Say it of a time-out of the transport, which saw only the rest of the idle time."""
+        timed_out = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
+        if timed_out and self._idle_until_s - now_s <= TIMER_SLACK_S:
+            error.message = self._idle_text()
+            error.args = (error.message,)
 
-    def idle_text(self) -> str:
+    def _idle_text(self) -> str:
         return f"nothing but keep-alives for {self._read_s:g} s"
-
-
-def tell_idle(patience: Patience, error: APIConnectionError, now_s: float) -> None:
-    """Say it of a time-out of the transport, which saw only the rest of the idle time."""
-    timed_out = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
-    if timed_out and patience.is_idle(now_s):
-        error.message = patience.idle_text()
-        error.args = (error.message,)

@@ -5,12 +5,12 @@ the connection breaks       StreamInterrupted; after the last finish_reason, the
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, List, Optional
+from typing import List, Optional
 
 from .answer import Piece, StreamReader
 from .call import Call
 from .errors import APIConnectionError, APITimeoutError, StreamInterrupted
+from .patience import Patience
 from .reply import Reply
 from .status import tell_head
 from .wire import ResponseHead
@@ -23,11 +23,7 @@ class StreamProgress:
         self.reader = StreamReader(head.status, head.headers, choices=call.choices, attempts=call.attempt)
         self.over = False
         self._limits = call.limits
-        self._patience: Any = None
-        with suppress(ImportError):
-            from .patience import Patience
-
-            self._patience = Patience(self.reader, call.limits)
+        self._patience = Patience(self.reader, call.limits)
 
     def take(self, data: bytes, now_s: float) -> List[Piece]:
         """The pieces that a read completes; then `reader.error` is to be raised."""
@@ -36,27 +32,23 @@ class StreamProgress:
         if reader.done or not data:
             self.over = True
             pieces += reader.close()
-        elif self._patience:
+        else:
             self._patience.look(pieces, now_s)
         return pieces
 
     def is_limited(self) -> bool:
-        return self._limits.deadline_s is not None or bool(self._patience and self._patience.is_short())
+        return self._limits.deadline_s is not None or self._patience.is_short()
 
     def limit_s(self, now_s: float) -> Optional[float]:
         """What is left for the next read; None: no limit. Raises APITimeoutError."""
-        limit_s = self._limits.bounded(self._limits.read_s, now_s)
-        return self._patience.limit_s(limit_s, now_s) if self._patience else limit_s
+        return self._patience.limit_s(self._limits.bounded(self._limits.read_s, now_s), now_s)
 
     def broken(self, error: APIConnectionError, now_s: float, reply: Reply) -> Optional[APIConnectionError]:
         """What to raise for a body that broke off; None: nothing is lost."""
         reader = self.reader
         if reader.finished:
             return None
-        with suppress(ImportError):
-            from .patience import tell_idle
-
-            tell_idle(self._patience, error, now_s)
+        self._patience.tell_idle(error, now_s)
         told = error
         if not isinstance(error, APITimeoutError):
             what = f"the stream broke after {len(reader.assembler.text)} characters of text: {error.message}"
