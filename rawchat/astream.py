@@ -271,12 +271,10 @@ class AsyncStream:
                 response.set_read_timeout(progress.limit_s(time.monotonic()))
             data = await response.read_some()
         except APIConnectionError as error:
-            told = progress.broken(error, time.monotonic(), self._current_reply())
-            if told is None and not self.cancelled:
-                return b""
-            if told is None or told is error:
+            progress.broken(error, time.monotonic(), self._current_reply())
+            if self.cancelled:
                 raise
-            raise told from error
+            return b""
         if data and self._sender.listeners:
             assert self._call is not None
             self._sender.tell(Chunked, self._call, data)

@@ -168,9 +168,7 @@ class Stream:
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))
             return self._read_more()
         except APIConnectionError as error:
-            told = progress.broken(error, time.monotonic(), self._current_reply())
-            if told is None and not self.cancelled:
-                return b""
-            if told is None or told is error:
+            progress.broken(error, time.monotonic(), self._current_reply())
+            if self.cancelled:
                 raise
-            raise told from error
+            return b""

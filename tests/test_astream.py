@@ -266,7 +266,9 @@ def test_the_rest_of_the_idle_time_is_told_as_such():
     track = progress_of(read_s=10)
     track.take(b": keep-alive\n\n", 100.0)
     error = rawchat.APITimeoutError("no byte for 1 s")
-    assert track.broken(error, 110.0, track.reader.reply()) is error
+    with pytest.raises(rawchat.APITimeoutError) as caught:
+        track.broken(error, 110.0, track.reader.reply())
+    assert caught.value is error and error.__cause__ is None
     assert str(error) == "nothing but keep-alives for 10 s" and error.status == 200
 
 
@@ -296,7 +298,7 @@ def test_three_seconds_are_left_after_the_finish():
     assert track.limit_s(102.0) == 1.0
     with pytest.raises(rawchat.APITimeoutError, match="neither ended the stream nor said"):
         track.limit_s(103.0)
-    assert track.broken(rawchat.APIConnectionError("reset"), 103.0, track.reader.reply()) is None
+    track.broken(rawchat.APIConnectionError("reset"), 103.0, track.reader.reply())  # raises nothing
 
 
 def progress_of(*, read_s, deadline_s=None):

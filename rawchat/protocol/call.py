@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .answer import read_answer
 from .errors import APIError, APITimeoutError, DeadlineExceeded
@@ -44,7 +44,8 @@ class Limits(NamedTuple):
 
     def sharpen(self, error: APIError, now_s: float) -> APIError:
         """A timeout that the deadline caused is told as such."""
-        if type(error) is not APITimeoutError or self.left_s(now_s) > TIMER_SLACK_S:
+        timed_out = isinstance(error, APITimeoutError) and not isinstance(error, DeadlineExceeded)
+        if not timed_out or self.left_s(now_s) > TIMER_SLACK_S:
             return error
         sharper = self._exceeded()
         vars(sharper).update({**vars(error), "message": sharper.message})
@@ -75,9 +76,9 @@ class Call:
         self.number, self.method, self.url, self.payload = number, method, url, payload
         self.policy, self.max_retries, self.limits, self._make_headers = policy, max_retries, limits, make_headers
         self.body = body if body is not None else b"" if payload is None else encode_payload(payload)
-        self.attempt = self.free_attempts = 0  # of which those that are free count not against max_retries
+        self.attempt = 0
         self.instead: Dict[str, List[Any]] = {"stream_options": [None]} if optional_usage else {}
-        self.refused: Set[str] = set()
+        self.refused: List[str] = []  # of them; none costs a retry
         self._headers: HeaderPairs = ()  # of the latest attempt
 
     @property
@@ -121,7 +122,7 @@ class Call:
             why = take_back(self, error)
             if why:
                 return Wait(0.0, why)
-        taken = self.attempt - 1 - self.free_attempts
+        taken = self.attempt - 1 - len(self.refused)
         wait = next_wait(self.policy, error, retries_taken=taken, max_retries=self.max_retries, dice=dice)
         if wait is not None and wait.seconds < self.limits.left_s(now_s):
             return wait

@@ -1,6 +1,7 @@
-"""How far a stream has come, and how long its next read may wait. `now_s` is monotonic. Pure.
+r"""How far a stream has come, and what a break of it means. `now_s` is monotonic. Pure.
 
-the connection breaks       StreamInterrupted; after the last finish_reason, the end
+data: {"choices":[{"delta":{"content":"Sal"...   (break)     StreamInterrupted, with what had come
+... "finish_reason":"stop" ...                   (break)     the end: nothing is lost
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class StreamProgress:
         self._patience = Patience(self.reader, call.limits)
 
     def take(self, data: bytes, now_s: float) -> List[Piece]:
-        """The pieces that a read completes; then `reader.error` is to be raised."""
+        """What a read completes; then `reader.error` is to be raised."""
         reader = self.reader
         pieces = reader.feed(data) if data else []
         if reader.done or not data:
@@ -43,16 +44,17 @@ class StreamProgress:
         """What is left for the next read; None: no limit. Raises APITimeoutError."""
         return self._patience.limit_s(self._limits.bounded(self._limits.read_s, now_s), now_s)
 
-    def broken(self, error: APIConnectionError, now_s: float, reply: Reply) -> Optional[APIConnectionError]:
-        """What to raise for a body that broke off; None: nothing is lost."""
+    def broken(self, error: APIConnectionError, now_s: float, reply: Reply) -> None:
+        """Raises for a body that broke off, unless nothing is lost."""
         reader = self.reader
         if reader.finished:
-            return None
+            return
         self._patience.tell_idle(error, now_s)
         told = error
         if not isinstance(error, APITimeoutError):
             what = f"the stream broke after {len(reader.assembler.text)} characters of text: {error.message}"
             told = StreamInterrupted(what, phase=error.phase)
+            told.__cause__ = error
         tell_head(told, reader.status, reader.headers)
         told.reply = reply
-        return told
+        raise told

@@ -33,8 +33,7 @@ def take_back(call: Any, error: Any) -> str:
         return ""
     call.payload = changed.payload
     call.body = encode_payload(changed.payload)
-    call.refused.add(changed.option)
-    call.free_attempts += 1
+    call.refused.append(changed.option)
     return changed.why
 
 

@@ -3,7 +3,7 @@
     : keep-alive                           a comment
     data: {"choices":[{"index":0,...       a line of data; a blank line sends the event off
 
-But `[DONE]` and JSON are given out at the end of a body even if their blank line was lost. Pure.
+At the end of a body, `[DONE]` and JSON need no blank line: some servers send none. Pure.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class SSEDecoder:
         return [event for block in text.split("\n\n") for event in self._take_block(block)]
 
     def _take_block(self, block: str) -> List[Event]:
-        said: Dict[str, List[str]] = {"data": [], "error": []}  # llama.cpp has errors in a field of that name
+        said: Dict[str, List[str]] = {"data": [], "error": []}  # llama.cpp's own
         event, retry_ms = "", None
         for line in block.split("\n"):  # U+2028, raw in JSON, ends none
             name, _, value = line.partition(":")  # "": a comment
