@@ -214,7 +214,8 @@ def test_a_connection_error_is_worth_another_attempt_and_a_deadline_is_not():
 
 def test_stream_options_of_ours_are_dropped_once():
     """Without a wait and without counting as a retry; a second refusal is the caller's to see."""
-    call = make_call(STREAM, optional_usage=True, max_retries=1)
+    call = make_call(STREAM, max_retries=1)
+    call.instead["stream_options"] = [None]
     wait = after(call, status_error(call, 400, REFUSAL))
 
     assert wait.seconds == 0.0 and "stream_options" in wait.why
@@ -235,7 +236,8 @@ def test_stream_options_of_the_callers_stay():
 
 def test_stream_options_are_dropped_where_no_retry_is_wanted():
     """It is our option, not the caller's retry."""
-    call = make_call(STREAM, optional_usage=True, max_retries=0)
+    call = make_call(STREAM, max_retries=0)
+    call.instead["stream_options"] = [None]
 
     assert after(call, status_error(call, 400, REFUSAL)).seconds == 0.0
 

@@ -403,15 +403,14 @@ import socket
 with socket.create_server(("127.0.0.1", 0)) as gone:
     port = gone.getsockname()[1]
 c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0)
-told = str(error_of(c.models)).replace(str(port), "PORT")
-tell(told.partition(" [Errno")[0], "Connection refused" in told)""", ["the call to http://127.0.0.1:PORT failed:", True]),
-    ("silence, without the figure of the timeout", """
+tell(str(error_of(c.models)).replace(str(port), "PORT"))""", ["the call to 127.0.0.1:PORT failed: Connection refused"]),
+    ("silence, with its figure", """
 import socket
 with socket.create_server(("127.0.0.1", 0)) as silent:
     port = silent.getsockname()[1]
     c = chat.Client("sk-test-0123456789", f"http://127.0.0.1:{port}/v1", max_retries=0, timeout=0.01)
     tell(*(str(error_of(c.models)).replace(str(port), "PORT"), type(error_of(c.models)).__name__))""", [
-        "the call to http://127.0.0.1:PORT took too long: timed out", "APITimeoutError"]),
+        "no answer from 127.0.0.1:PORT within 0.01 s", "APITimeoutError"]),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs
-from ..transport.advice import said_by
+from ..transport.failures import said_by
 from ..transport.http1 import HTTP_FAILURES, ResponseReader
 from ..transport.proxies import credentials_of, proxy_for
 from ..transport.route import Origin, Route, read_origin, tls_context

@@ -70,14 +70,13 @@ class Call:
         policy: RetryPolicy,
         max_retries: int,
         limits: Limits,
-        optional_usage: bool = False,
         body: Optional[bytes] = None,
     ) -> None:
         self.number, self.method, self.url, self.payload = number, method, url, payload
         self.policy, self.max_retries, self.limits, self._make_headers = policy, max_retries, limits, make_headers
         self.body = body if body is not None else b"" if payload is None else encode_payload(payload)
         self.attempt = 0
-        self.instead: Dict[str, List[Any]] = {"stream_options": [None]} if optional_usage else {}
+        self.instead: Dict[str, List[Any]] = {}
         self.refused: List[str] = []  # of them; none costs a retry
         self._headers: HeaderPairs = ()  # of the latest attempt
 

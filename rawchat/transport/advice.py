@@ -6,13 +6,11 @@ the call to 127.0.0.1:8000 failed: Connection refused
 
 from __future__ import annotations
 
-from typing import AbstractSet, Dict, Optional, Tuple
+from typing import AbstractSet, Dict
 
 _TIMEOUTS = {
-    "connect": "no connection to {peer} within {connect_s}; is the address right, and no firewall in between?",
-    "send": "{peer} did not take the request within {connect_s}",
-    "head": "no answer from {peer} within {read_s}; if the model needs longer, give a longer timeout, or stream",
-    "body": "no byte for {read_s} while reading the answer of {peer}{received}",
+    "connect": "; is the address right, and no firewall in between?",
+    "head": "; if the model needs longer, give a longer timeout, or stream",
 }
 _CAUSES = {  # up to the head; the first class that fits is it
     "ProxyError": "cannot get through {peer}: {detail}; check proxies=, HTTPS_PROXY and NO_PROXY",
@@ -29,59 +27,9 @@ _CAUSES = {  # up to the head; the first class that fits is it
 _BODY_CAUSES = {"DecodeError": "cannot decode the answer of {peer}{received}: {detail}"}
 
 
-def template_for(
-    names: AbstractSet[str],
-    phase: str,
-    limits_s: Tuple[Optional[float], Optional[float]],
-    received_bytes: Optional[int],
-    *,
-    late: bool,
-) -> str:
-    """What is said of an error whose classes have these names, where {peer} and {detail} are still to come.
-
-    `limits_s` are the timeouts to connect and to read.
-    """
+def advised(text: str, names: AbstractSet[str], phase: str, *, late: bool) -> str:
+    """A better template than `text` for an error whose classes have these names."""
     if late:
-        text = _TIMEOUTS[phase]
-    elif phase == "body":
-        text = _first(_BODY_CAUSES, names) or "the answer of {peer} broke off{received}: {detail}"
-    else:
-        text = _first(_CAUSES, names) or "the call to {peer} failed: {detail}"
-    received = "" if received_bytes is None else f" ({received_bytes} bytes had come)"
-    for name, value in (
-        ("connect_s", _seconds(limits_s[0])),
-        ("read_s", _seconds(limits_s[1])),
-        ("received", received),
-    ):
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
-def _first(texts: Dict[str, str], names: AbstractSet[str]) -> str:
-    return next((texts[name] for name in texts if name in names), "")
-
-
-def _seconds(value: Optional[float]) -> str:
-    return "the time allowed" if value is None else f"{value:g} s"
-
-
-def said_by(error: BaseException) -> str:
-    """What an error says, in the plainest words it has."""
-    said = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    return str(said)
-
-
-def line_of(error: BaseException) -> str:
-    """The same in one line that commands no terminal."""
-    return "".join(mark if mark.isprintable() else "\ufffd" for mark in " ".join(said_by(error).split())[:200])
-
-
-def host_and_port(url: str) -> str:
-    """Of the server, or "" where the URL cannot be read."""
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-    except ValueError:
-        return ""
+        return text + _TIMEOUTS.get(phase, "")
+    texts: Dict[str, str] = _BODY_CAUSES if phase == "body" else _CAUSES
+    return next((texts[name] for name in texts if name in names), text)

@@ -1,18 +1,17 @@
-"""What broke a call on its way, as an error of ours, in plain words.
+"""What broke a call on its way, as an error of ours, in plain words and with the numbers.
 
     BrokenBody   -> the answer of api.openai.com:443 broke off (212 bytes had come): ...
 
-Told apart by the names of classes, so nothing is imported. `advice.py` knows the causes.
+Told apart by the names of classes, so nothing is imported. `advice.py` knows causes, and what to do about them.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Dict, NamedTuple, Optional, Type
 
 from ..protocol.errors import APIConnectionError, APITimeoutError, PayloadError
 from ..protocol.headers import CheckedPairs, merge_headers
-from ..protocol.redact import redact_text, short
+from ..protocol.redact import redact_text
 from ..protocol.wire import HeaderPairs, Headers
 
 
@@ -26,23 +25,42 @@ class ProxyError(OSError):
     """The proxy would not let us through."""
 
 
+_TIMEOUTS = {
+    "connect": "no connection to {peer} within {connect_s}",
+    "send": "{peer} did not take the request within {connect_s}",
+    "head": "no answer from {peer} within {read_s}",
+    "body": "no byte for {read_s} while reading the answer of {peer}{received}",
+}
+
+
 def explain(
     error: Exception, trip: Trip, *, phase: str, proxy: str = "", received_bytes: Optional[int] = None
 ) -> Exception:
     """An error of the connection, or of the payload for a URL of no use."""
     names = {kind.__name__ for each in (error, error.__cause__) for kind in type(each).__mro__}
+    peer = peer_of(trip.url)
     late = bool(names & {"TimeoutError", "timeout"})  # before Python 3.10 sockets had a "timeout" of their own
-    peer, detail = peer_of(trip.url), detail_of(error.__cause__ or error)
-    if isinstance(error, ValueError) and phase != "body" and not names & {"OSError", "timeout"}:
+    if late:
+        text = _TIMEOUTS[phase]
+    elif phase == "body":
+        text = "the answer of {peer} broke off{received}: {detail}"
+    elif isinstance(error, ValueError) and "OSError" not in names:
         return PayloadError(redact_text(f"cannot send to {peer}: {error}"), path="url")
-    try:
-        from .advice import template_for
-    except ImportError:
-        text = f"the call to {peer} {'took too long' if late else 'failed'}: {detail}"
     else:
-        through = f"the proxy {proxy} on the way to {peer}" if "ProxyError" in names else peer
-        limits_s = trip.connect_timeout_s, trip.read_timeout_s
-        text = template_for(names, phase, limits_s, received_bytes, late=late).format(peer=through, detail=detail)
+        text = "the call to {peer} failed: {detail}"
+    try:
+        from .advice import advised
+
+        text = advised(text, names, phase, late=late)
+    except ImportError:  # a copy without hints
+        pass
+    text = text.format(
+        peer=f"the proxy {proxy} on the way to {peer}" if "ProxyError" in names else peer,
+        connect_s=_seconds(trip.connect_timeout_s),
+        read_s=_seconds(trip.read_timeout_s),
+        received="" if received_bytes is None else f" ({received_bytes} bytes had come)",
+        detail=detail_of(error.__cause__ or error),
+    )
     return connection_error(text, phase, APITimeoutError if late else APIConnectionError)
 
 
@@ -57,13 +75,19 @@ def cause_to_show(error: Exception) -> Optional[Exception]:
     return error if redact_text(str(error)) == str(error) else None
 
 
+def said_by(error: BaseException) -> str:
+    """What an error says, in the plainest words it has."""
+    said = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    return str(said)
+
+
 def detail_of(error: BaseException) -> str:
-    """What an error says, in one line that commands no terminal: it may quote whatever came."""
-    try:
-        from .advice import line_of
-    except ImportError:
-        return short(str(error) or type(error).__name__, longest=200)
-    return line_of(error)
+    """The same in one line that commands no terminal: it may quote whatever came."""
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in " ".join(said_by(error).split())[:200])
+
+
+def _seconds(value: Optional[float]) -> str:
+    return "the time allowed" if value is None else f"{value:g} s"
 
 
 def origin_of(url: str) -> str:
@@ -71,13 +95,14 @@ def origin_of(url: str) -> str:
 
 
 def peer_of(url: str) -> str:
-    """The server, for people."""
-    origin = redact_text(origin_of(url))
+    """host:port, for people."""
+    from urllib.parse import urlsplit
+
     try:
-        from .advice import host_and_port
-    except ImportError:
-        return origin
-    return host_and_port(url) or origin
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    except ValueError:
+        return redact_text(origin_of(url))
 
 
 def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
@@ -92,7 +117,6 @@ def check_headers(pairs: HeaderPairs) -> Dict[str, str]:
 
 
 def check_timeouts(*timeouts_s: Optional[float]) -> None:
-    with suppress(ImportError):  # those of a client are checked
-        from .hand_made import check_limits
-
-        check_limits(timeouts_s)
+    for seconds in timeouts_s:
+        if seconds is not None and seconds <= 0:
+            raise PayloadError(f"a timeout must be above 0 seconds; got {seconds!r}", path="timeout")

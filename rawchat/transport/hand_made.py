@@ -1,4 +1,4 @@
-"""What is sent by hand: headers as anybody wrote them, and timeouts, checked before.
+"""Headers of requests that were made by hand: pairs as anybody wrote them, checked before they are sent.
 
     (("X-A", "1"), ("b", ""), ("x-a", "2"))  ->  {"X-A": "1, 2", "b": ""}
 
@@ -8,7 +8,7 @@ Adds and refuses nothing else: framing of the caller's own passes, as the instru
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, Optional
+from typing import Dict
 
 from ..protocol.errors import PayloadError
 from ..protocol.wire import TOKEN, HeaderPairs
@@ -28,9 +28,3 @@ def checked(pairs: HeaderPairs) -> Dict[str, str]:
         first = spelling.setdefault(name.lower(), name)
         headers[first] = f"{headers[first]}, {value}" if first in headers else value  # RFC 9110, 5.3
     return headers
-
-
-def check_limits(timeouts_s: Iterable[Optional[float]]) -> None:
-    for seconds in timeouts_s:
-        if seconds is not None and seconds <= 0:
-            raise PayloadError(f"a timeout must be above 0 seconds; got {seconds!r}", path="timeout")

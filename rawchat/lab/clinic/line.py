@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ...protocol.errors import PayloadError
 from ...protocol.redact import redact_text
 from ...protocol.wire import Request
-from ...transport.advice import said_by
+from ...transport.failures import said_by
 from ...transport.http1 import HTTP_FAILURES, ResponseReader, encode_request
 from ...transport.proxies import credentials_of, proxy_for
 from ...transport.route import Origin, read_origin, target_of, tls_context
