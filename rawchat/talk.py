@@ -22,7 +22,8 @@ from .lab.terminal import columns_of, cut, is_terminal, printable, terminal_colu
 from .lab.trace import causes_of
 from .protocol.errors import APIError, PayloadError, RawChatError
 from .protocol.redact import redact_text
-from .protocol.reply import Reply, text_of
+from .protocol.reply import Reply
+from .protocol.reply_dialects import text_of
 from .session import ChatSession, read_saved
 
 # Messages that a conversation keeps: more than anybody types. What the model's window cannot hold it says itself.

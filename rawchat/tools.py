@@ -32,7 +32,8 @@ from .protocol.errors import PayloadError
 from .protocol.feature_errors import SchemaMismatch
 from .protocol.payload import Messages, build_messages
 from .protocol.redact import redact_text
-from .protocol.reply import Reply, json_text, well_formed
+from .protocol.reply import Reply
+from .protocol.reply_dialects import json_text, well_formed
 from .protocol.reply_words import inner_of
 from .protocol.schema import tool_arguments, tool_schema
 from .stream import Stream

@@ -1,11 +1,14 @@
 """When the dialects are asked, and the corners of theirs that no server was seen in; what servers send is in test_chunks."""
 
+import copy
+
 import pytest
 
-from . import forms, module
+from . import forms, module, test_merging
 from .test_chunks import assemble, call, calls_of, chunk, part, say, text_chunk, tools, usage
 
-chunks = module("protocol.chunks")
+chunk_dialects = module("protocol.chunk_dialects")
+merging = module("protocol.merging")
 
 PLAIN = {
     "text": [*say("Hel", "lo"), {"choices": [], "usage": usage(8, 2)}],
@@ -21,11 +24,41 @@ PLAIN = {
 
 @forms.needs_modules
 @pytest.mark.parametrize("name", PLAIN)
-def test_what_the_reference_says_asks_no_dialect(name, monkeypatch):
-    """Text, tool calls with their index, refusals, logprobs, and a thought: the room is not even loaded."""
-    monkeypatch.setattr(chunks, "_asked", None)
+def test_what_the_reference_says_needs_no_dialect(name, monkeypatch):
+    """Text, tool calls with their index, refusals, logprobs, and a thought: the plain choice makes the same of them."""
+    expected, expected_pieces = assemble(PLAIN[name])
+    plain = type(
+        "PlainChoice", (merging.Choice,), {"half": "", "text": lambda choice: choice.message()["content"] or ""}
+    )
+    monkeypatch.setattr(chunk_dialects, "AnyChoice", plain)
     assembler, pieces = assemble(PLAIN[name])
-    assert "".join(pieces) == assembler.reply().text
+    assert pieces == expected_pieces
+    assert assembler.reply().text == expected.reply().text == "".join(pieces)
+    assert calls_of(assembler.reply()) == calls_of(expected.reply())
+    assert assembler.finished == expected.finished
+
+
+# name: (the pieces, what they add up to)
+PIECES = {
+    **test_merging.PIECES,
+    "a name split": ([{"name": "get_"}, {"name": "it"}], {"name": "get_it"}),
+    "arguments as text": ([{"arguments": "{"}, {"arguments": "}"}, {"arguments": {}}], {"arguments": "{}"}),
+    "arguments as an object": ([{"arguments": {}}, {"arguments": {"x": "a"}}] * 2, {"arguments": {"x": "a"}}),
+    "halves of a pair": (["\ud83c", "\udf89\ud83c"], "🎉\ufffd"),
+}
+
+
+@forms.needs_modules
+@pytest.mark.parametrize("name", PIECES)
+def test_pieces_add_up(name):
+    """As in `merging`, and in what other servers do; what came is as it was."""
+    pieces, expected = PIECES[name]
+    before = copy.deepcopy(pieces)
+    value = None
+    for piece in pieces:
+        value = chunk_dialects._deep(value, piece)
+    assert chunk_dialects._plain(value) == expected
+    assert pieces == before
 
 
 CALLS = {

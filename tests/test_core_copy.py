@@ -328,21 +328,59 @@ a, b = ({"index": i, "id": f"c{i}", "type": "function", "function": {"name": "f"
 more = [{"index": i, "function": {"arguments": "}"}} for i in (1, 0)]
 tell(streamed({"tool_calls": [a, b]}, {"tool_calls": more}).tool_calls)""", [[
         {"id": f"c{i}", "type": "function", "function": {"name": "f", "arguments": "{}"}} for i in (0, 1)]]),
-    ("tool calls without an index: an id begins one, all else continues the last", """
-parts = [{"id": "a", "function": {"name": "f", "arguments": "{"}}, {"function": {"arguments": "}"}},
-         {"id": "b", "function": {"name": "g", "arguments": {}}}, {"index": 1, "id": "c", "function": {"name": "h"}}]
-told = streamed(*({"tool_calls": [part]} for part in parts)).tool_calls
-tell([(call.id, call.function.name, call.function.arguments) for call in told])""", [
-        [["a", "f", "{}"], ["b", "g", "{}"], ["c", "h", ""]]]),
-    ("content in parts: its text, and the parts as they came", """
+    ("tool calls without an index, or with that of another: each a call of its own, as it came", """
+parts = [{"id": "a", "function": {"name": "f", "arguments": "{}"}}, {"id": "b", "function": {"name": "g", "arguments": {"x": 1}}},
+         {"index": 0, "id": "c", "function": {"name": "h"}}]
+tell(streamed(*({"tool_calls": [part]} for part in parts)).tool_calls)""", [[
+        {"id": "a", "function": {"name": "f", "arguments": "{}"}},
+        {"id": "b", "function": {"name": "g", "arguments": {"x": 1}}}, {"id": "c", "function": {"name": "h"}}]]),
+    ("content in parts: all as it came, and of its text what is no part", """
 thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
-r = streamed({"content": [thought]}, {"content": [{"type": "text", "text": "Hel"}]}, {"content": "lo"})
-tell(r.text, r.reasoning, r["choices"][0]["message"]["content"])""", ["Hello", "", [
-        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, {"type": "text", "text": "Hel"}, "lo"]]),
-    ("a growing message in place of deltas: what is new in its text", """
-s = client(reply(pieces=sse(*({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+r = streamed({"content": "So "}, {"content": [thought]}, {"content": [{"type": "text", "text": "Hel"}]}, {"content": "lo"})
+tell(r.text, r.reasoning, r["choices"][0]["message"]["content"])""", ["So lo", "", [
+        "So ", {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, {"type": "text", "text": "Hel"}, "lo"]]),
+    ("a growing message in place of deltas: no pieces, and the last one in the reply", """
+s = client(reply(pieces=sse(*({"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]}
                               for text in ("Paris", "Paris is big."))))).stream("Hi")
-tell(list(s), s.reply.text)""", [["Paris", " is big."], "Paris is big."]),
+tell(list(s), s.reply.text)""", [[], "Paris is big."]),
+    ("usage in odd places stays there", """
+told = {"prompt_tokens": 1}
+s = client(reply(pieces=sse({"choices": [{"index": 0, "delta": {"content": "a"}, "usage": told}], "x_groq": {"usage": told}}, "[DONE]"))).stream("Hi")
+r = s.read()
+tell(r.usage, r["choices"][0]["usage"] == told == r["x_groq"]["usage"])""", [None, True]),
+    ("a character cut in two: both halves as they came, joined in a message that is sent back", """
+halves = [chr(0xD83C), chr(0xDF89)]
+chunks = [json.dumps({"choices": [{"index": 0, "delta": {"content": half}}]}) for half in halves]
+s = client(reply(pieces=["".join(f"data: {chunk}\\n\\n" for chunk in [*chunks, "[DONE]"]).encode()])).stream("Hi")
+tell(list(s) == halves, s.reply.text == "".join(halves), s.reply.message["content"] == chr(0x1F389))""", [True, True, True]),
+    ("choices without an index are the first; where none is the first, its text comes at the end", """
+s = client(reply(pieces=sse({"choices": [{"delta": {"content": "a"}}]}, {"choices": [{"index": "0", "delta": {"content": "b"}}]}, "[DONE]"))).stream("Hi")
+t = client(reply(pieces=sse(*({"choices": [{"index": 1, "delta": {"content": text}}]} for text in "cd"), "[DONE]"))).stream("Hi")
+tell(list(s), len(s.reply.choices), list(t), t.reply.text)""", [["a", "b"], 1, ["cd"], "cd"]),
+    ("all that OpenAI streams: refusal, function_call, audio, logprobs, two choices", """
+deltas = [{"role": "assistant", "content": None, "refusal": ""}, {"refusal": "I "}, {"refusal": "can't."},
+          {"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": "{"}}, {"function_call": {"arguments": "}"}},
+          {"audio": {"id": "au", "data": "QU"}}, {"audio": {"data": "JD", "transcript": "Hel"}}, {"audio": {"transcript": "lo", "expires_at": 9}}]
+more = [{"index": 1, "delta": {"content": text}, "logprobs": {"content": [{"token": text}], "refusal": None}} for text in ("Bo", "b", "!")]
+end = [{"index": index, "delta": {}, "logprobs": None, "finish_reason": "stop"} for index in (1, 0)]
+parts = [*({"index": 0, "delta": delta, "finish_reason": None} for delta in deltas), *more, *end]
+s = client(reply(pieces=sse(*({"id": "c1", "choices": [part], "usage": None} for part in parts), {"choices": [], "usage": {"total_tokens": 3}}, "[DONE]"))).stream("Hi", n=2)
+r = s.read()
+tell(r.choices[0].message, r.refusal, r.texts, r.choices[1].logprobs, [choice.finish_reason for choice in r.choices], r.usage.total_tokens, r.complete)""", [
+        {"role": "assistant", "content": None, "refusal": "I can't.", "function_call": {"name": "f", "arguments": "{}"},
+         "audio": {"id": "au", "data": "QUJD", "transcript": "Hello", "expires_at": 9}}, "I can't.", ["", "Bob!"],
+        {"content": [{"token": "Bo"}, {"token": "b"}, {"token": "!"}], "refusal": None}, ["stop", "stop"], 3, True]),
+    ("a reply that is copied and pickled", """
+import copy, pickle
+r = client(DOCUMENT).chat("Hi")
+twins = [copy.copy(r), copy.deepcopy(r), pickle.loads(pickle.dumps(r))]
+tell([twin == r and twin.choices[0].message.content == twin.text and twin.attempts == 1 for twin in twins])""", [[True] * 3]),
+    ("a whole answer of another server: all as it came, read where OpenAI has it", """
+message = {"content": [{"type": "refusal", "refusal": "No."}, "Hi"], "reasoning": "Hm",
+           "tool_calls": [{"index": 0, "function": {"name": "f", "arguments": {}}}]}
+r = chat.Reply({"choices": [{"index": 1, "message": {}}, {"index": 0, "message": message}]})
+tell(r.text, r.reasoning, r.refusal, r.tool_calls, r["choices"][1]["message"] == message)""", [
+        "Hi", "", None, [{"index": 0, "function": {"name": "f", "arguments": {}}}], True]),
     ("entries of a list that have an index: all of them, as they came", """
 details = [{"type": "reasoning.text", "text": text, "index": 0} for text in "ab"]
 told = streamed(*({"reasoning_details": [detail]} for detail in details))
@@ -351,7 +389,7 @@ tell(told.choices[0].message.reasoning_details == details)""", [True]),
 message = {"role": "assistant", "content": None, "refusal": None, "annotations": [], "reasoning_content": "Hm",
            "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]}
 tell(chat.Reply({"choices": [{"message": message}]}).message)""", [{"role": "assistant", "content": None, "tool_calls": [
-        {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}]}]),
+        {"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]}]),
     ("a field that is not there", """
 r = client(DOCUMENT).chat("Hi")
 tell(r.choices[0].message.tool_calls, r.usage.prompt_tokens_details, str(error_of(lambda: r.content)))""", [

@@ -19,10 +19,6 @@ PIECES = {
     "what comes whole": ([{"id": "a", "type": "t", "index": 0}] * 2, {"id": "a", "type": "t", "index": 0}),
     "a name repeated": ([{"name": "get"}, {"name": "get"}], {"name": "get"}),
     "a name that grows": ([{"name": "get"}, {"name": "get_it"}], {"name": "get_it"}),
-    "a name split": ([{"name": "get_"}, {"name": "it"}], {"name": "get_it"}),
-    "arguments as text": ([{"arguments": "{"}, {"arguments": "}"}, {"arguments": {}}], {"arguments": "{}"}),
-    "arguments as an object": ([{"arguments": {}}, {"arguments": {"x": "a"}}] * 2, {"arguments": {"x": "a"}}),
-    "halves of a pair": (["\ud83c", "\udf89\ud83c"], "🎉\ufffd"),
     "many": (["ab"] * 1000, "ab" * 1000),
 }
 

@@ -18,7 +18,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional, Seque
 from .cost import read_usage, rough_tokens
 from .cures import cure_for, surrogate_in
 from .errors import InvalidResponseError, PayloadError
-from .reply import Reply, index_of
+from .reply import Reply
+from .reply_dialects import index_of
 from .wording import kind_of
 
 Input = Union[str, List[int]]  # a text, or its tokens

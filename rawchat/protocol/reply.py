@@ -14,6 +14,7 @@ Does not judge whether the JSON is a completion. Pure.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 # API reference, "The chat completion object": what reads as None where it is absent, by the name of its object ("": the
@@ -53,15 +54,15 @@ class Fields(dict[str, Any]):
     def _absent(self, name: str) -> None:
         if name in _OPTIONAL.get(self._kind, "").split():
             return
-        try:
+        hint: Optional[str] = ""
+        with suppress(ImportError):
             from .reply_fields import hint_of
-        except ImportError:
-            hint: Optional[str] = ""
-        else:
+
             hint = hint_of(self._kind, name)
-        if hint is not None:
-            there = ", ".join(map(str, self)) or "none"
-            raise AttributeError(f"no field {name!r} in {self._kind or 'the reply'}; there are: {there}{hint}")
+            if hint is None:
+                return
+        there = ", ".join(map(str, self)) or "none"
+        raise AttributeError(f"no field {name!r} in {self._kind or 'the reply'}; there are: {there}{hint}")
 
 
 class Items(list[Any]):
@@ -98,22 +99,21 @@ class Reply(Fields):
     @property
     def text(self) -> str:
         """The text of the choice of the lowest index, or ""."""
-        return text_of(self._message().get("content"))
+        return _said(self._message(), "content")
 
     @property
     def texts(self) -> List[str]:
         """The text of every choice, by index (n > 1)."""
-        return [text_of(_message_of(choice).get("content")) for choice in self._choices()]
+        return [_said(_message_of(choice), "content") for choice in self._choices()]
 
     @property
     def reasoning(self) -> str:
         """The model's thinking, or ""; tags such as <think> stay in the text."""
-        # DeepSeek, SGLang, GLM have the first; OpenRouter, vLLM, Ollama the second, or both.
-        return self._said("reasoning_content", "reasoning")
+        return _said(self._message(), "reasoning_content")
 
     @property
     def refusal(self) -> Optional[str]:
-        return self._said("refusal") or None
+        return _said(self._message(), "refusal") or None
 
     @property
     def finish_reason(self) -> Optional[str]:
@@ -127,19 +127,25 @@ class Reply(Fields):
         if the model wrote it well.
         """
         calls = self._message().get("tool_calls")
-        found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-        return [readable_by_attribute(plain_tool_call(call), "tool_calls") for call in found]
+        if not calls or not isinstance(calls, list):
+            return []
+        found = [call for call in calls if isinstance(call, dict)]
+        with suppress(ImportError):
+            from .reply_dialects import plain_tool_call
+
+            found = [plain_tool_call(call) for call in found]
+        return [readable_by_attribute(call, "tool_calls") for call in found]
 
     @property
     def message(self) -> Dict[str, Any]:
         """The assistant's message, fit to be sent back: a new, plain dict."""
-        text = json.dumps({**self._message(), "tool_calls": self.tool_calls}, ensure_ascii=False)
-        message: Dict[str, Any] = json.loads(well_formed(text))
+        message = {**self._message(), "tool_calls": self.tool_calls}
         try:
             from .sendable import sendable
         except ImportError:  # a copy without dialects sends what OpenAI takes
             found = {name: message[name] for name in _SENDABLE if message.get(name)}
-            return {"role": "assistant", "content": message.get("content"), **found}
+            plain = json.dumps({"role": "assistant", "content": message.get("content"), **found})
+            return dict(json.loads(plain))
         return sendable(message)
 
     @property
@@ -158,32 +164,20 @@ class Reply(Fields):
     def _choices(self) -> List[Dict[str, Any]]:
         choices = self.get("choices")
         found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-        if len(found) > 1:
-            found = [choice for _, choice in sorted(enumerate(found), key=lambda pair: index_of(pair[1], pair[0]))]
-        return found
-
-    def _said(self, *names: str) -> str:
-        message = self._message()
-        said = next(filter(None, (text_of(message.get(name)) for name in names)), "")
-        if said or not isinstance(message.get("content"), list):
-            return said
+        if len(found) < 2:
+            return found
         try:
-            from .reply_dialects import said_in_parts
-        except ImportError:
-            return ""
-        return text_of(said_in_parts(message["content"], names[0]))
+            return sorted(found, key=lambda choice: int(choice["index"]))
+        except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: Python's json lets infinity in
+            with suppress(ImportError):
+                from .reply_dialects import in_order
+
+                return in_order(found)
+            return found
 
     def _message(self) -> Dict[str, Any]:
         choices = self._choices()
         return _message_of(choices[0]) if choices else {}
-
-
-def index_of(item: Mapping[str, Any], place: int) -> int:
-    """The index that a choice states, or its place. Relays send null, "0" and 0.0."""
-    try:
-        return int(item["index"])
-    except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: Python's json lets infinity in
-        return place
 
 
 def real_finish_reason(value: Any) -> Optional[str]:
@@ -191,48 +185,17 @@ def real_finish_reason(value: Any) -> Optional[str]:
     return value if isinstance(value, str) and value and value != "null" else None
 
 
-def text_of(content: Any) -> str:
-    """The text of a message's `content`: a string, null, or a list of typed parts."""
-    if isinstance(content, list):
-        content = "".join(map(_text_of_part, content))
-    return well_formed(content) if isinstance(content, str) else ""
-
-
-def _text_of_part(part: Any) -> str:
-    if isinstance(part, dict):
-        part = part.get("text") if part.get("type") in ("text", "output_text", None) else ""
-    return part if isinstance(part, str) else ""
-
-
-def well_formed(text: str) -> str:
-    """`text` with surrogate pairs joined and lone halves as U+FFFD: JavaScript gateways cut between UTF-16 units."""
-    if text.isascii():
-        return text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-def plain_tool_call(call: Mapping[str, Any]) -> Dict[str, Any]:
-    """A copy of a tool call without the stream's index, its arguments a string."""
-    plain = {"id": "", **{name: value for name, value in call.items() if name != "index" and value is not None}}
-    for kind, text_name in (("function", "arguments"), ("custom", "input")):
-        inner = plain.get(kind)
-        if isinstance(inner, dict):
-            plain[kind] = {**inner, "name": inner.get("name") or "", text_name: json_text(inner.get(text_name))}
-            plain.setdefault("type", kind)
-    return plain
-
-
-def json_text(value: Any) -> str:
-    """Arguments as a string: llama.cpp sends the object itself, others null."""
-    if value is None or isinstance(value, str):
-        return well_formed(value or "")
-    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
 def _message_of(choice: Mapping[str, Any]) -> Dict[str, Any]:
     message = choice.get("message")
     return message if isinstance(message, dict) else {}
+
+
+def _said(message: Mapping[str, Any], field: str) -> str:
+    said = message.get(field)
+    if isinstance(said, str) and said and said.isascii():
+        return said
+    try:
+        from .reply_dialects import said_in
+    except ImportError:  # of a list, its strings
+        return "".join(part for part in said if isinstance(part, str)) if isinstance(said, (str, list)) else ""
+    return said_in(message, field)

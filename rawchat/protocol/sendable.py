@@ -9,14 +9,18 @@ completion", the assistant message.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, Mapping
+
+from .reply_dialects import well_formed
 
 _NEED_NO_CONTENT = frozenset(["tool_calls", "function_call", "audio", "refusal"])
 _THINKING = ("reasoning_content", "reasoning", "reasoning_details")
 
 
 def sendable(message: Mapping[str, Any]) -> Dict[str, Any]:
-    """A new dict: without nulls and empty lists (the API refuses `"tool_calls": []`), audio as a reference."""
+    """A new, plain dict: without nulls and empty lists (the API refuses `"tool_calls": []`), audio as a reference."""
+    message = json.loads(well_formed(json.dumps(message, ensure_ascii=False)))
     kept = {name: value for name, value in message.items() if value not in (None, [], "", {})}
     content = kept.pop("content", None)
     # The API reference has no annotations in a request, and strict servers (Groq, Mistral) refuse what they don't know.

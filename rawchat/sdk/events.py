@@ -19,7 +19,8 @@ import json
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from ..protocol.chunks import ChunkAssembler
-from ..protocol.reply import Reply, index_of, real_finish_reason, text_of
+from ..protocol.reply import Reply, real_finish_reason
+from ..protocol.reply_dialects import index_of, text_of
 from ..protocol.reply_words import inner_of
 from .objects import BaseModel, omit, plain
 from .parsing import Expected, arguments_of, content_of, expect, parsed_completion, partial_json, refuse_cut_off

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 from ..protocol.errors import APIError, PayloadError
 from ..protocol.feature_errors import ContentFilterFinishReasonError, LengthFinishReasonError, SchemaMismatch
 from ..protocol.optional import optional
-from ..protocol.reply import Reply, plain_tool_call, text_of
+from ..protocol.reply import Reply
+from ..protocol.reply_dialects import plain_tool_call, text_of
 from .objects import Omit
 from .types.chat import ChatCompletion, ParsedChatCompletion
 
