@@ -98,7 +98,7 @@ class Client:
         return cls.__new__(cls)._set_up(settings, **own)
 
     def with_options(self, **changes: Any) -> Client:
-        """A client with other options, over the same connections."""
+        """A client with other arguments, those of `Client` by name, over the same connections."""
         cost_tracker = changes.pop("cost_tracker", self.cost_tracker)
         listeners = changes.pop("listeners", self.listeners)
         client = type(self).__new__(type(self))
@@ -163,7 +163,8 @@ class Client:
         """Ask and wait for the whole answer (API reference: "Create chat completion").
 
         `messages`: a string, a message dict or a list of them. `parameters` go into the body as they are, None leaves
-        one out. Raises PayloadError before sending, else an APIError.
+        one out; `extra_body` is laid over it. `timeout`, `deadline` and `max_retries` as for the client, for this call.
+        Raises PayloadError before anything is sent, else an APIError, after as many attempts as help.
         """
         refuse_stream(parameters)
         payload = build_payload(messages, model=model or self.model, parameters=parameters, extra_body=extra_body)
@@ -183,7 +184,10 @@ class Client:
         max_retries: Any = UNSET,
         **parameters: Any,
     ) -> Stream:
-        """As `chat`, the answer as it is written. Returns when its head is here. Usage is asked for, too."""
+        """As `chat`, the answer as it is written. Returns, or raises, when the head of the answer is here.
+
+        Usage is asked for with `stream_options`, unless you give them yourself.
+        """
         refuse_stream(parameters)
         parameters.setdefault("stream_options", USAGE)
         asked = model or self.model
@@ -192,7 +196,10 @@ class Client:
         return _stream(self._sender, self.settings.call("POST", "chat/completions", payload, options))
 
     def send(self, payload: Mapping[str, Any], **options: Any) -> Union[Reply, Stream]:
-        """Post a payload built by hand: a Stream where it says `"stream": true`, else a Reply."""
+        """Post a payload built by hand, as it is: a Stream where it says `"stream": true`, else a Reply.
+
+        `options`: those of `chat` whose names are not of the body (`extra_headers`, `timeout`, ...). Raises as `chat`.
+        """
         call = self.settings.call("POST", "chat/completions", hand_built(payload), Options(**options))
         return _stream(self._sender, call) if payload.get("stream") else self._sender.whole(call)
 
@@ -235,7 +242,11 @@ class Client:
         content_type: str = "application/json",
         **options: Any,
     ) -> Reply:
-        """Any other JSON endpoint; `required` names a key that must hold a list. `body`, a file, is sent as it is."""
+        """Any other JSON endpoint: `path` is below base_url, `payload` the JSON to send. Raises as `chat`.
+
+        `required` names a key of the answer that must hold a list. A `body` (a file) is sent as it is, in place of a
+        payload, and is of this `content_type`.
+        """
         document, chosen = None if payload is None else dict(payload), Options(**options)
         call = self.settings.call(method, path, document, chosen, body=body, content_type=content_type)
         return self._sender.whole(call, required)

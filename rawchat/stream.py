@@ -69,7 +69,7 @@ class Stream:
         return self._look_at(EVENT)
 
     def read(self) -> Reply:
-        """Read to the end and give the whole reply."""
+        """Read to the end and give the whole reply. Raises an APIError, whose `.reply` has what arrived."""
         for _ in self._batches(TEXT):
             pass
         return self.reply
@@ -91,10 +91,12 @@ class Stream:
 
     @property
     def text(self) -> str:
+        """What has arrived of the text of the first choice."""
         return self.reply.text
 
     @property
     def attempts(self) -> int:
+        """How often the request was sent."""
         return self._call.attempt
 
     def __repr__(self) -> str:
@@ -108,6 +110,7 @@ class Stream:
         self.close()
 
     def close(self) -> None:
+        """Leave: what has not been read yet is lost, and the connection with it. `reply` stays."""
         if self._final_reply is None:
             self._final_reply = self._current_reply()
             self._response.close()

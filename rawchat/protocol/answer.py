@@ -24,7 +24,7 @@ from .status import classify_error, error_from, request_id_from, tell_head
 def read_answer(
     status: int, headers: Mapping[str, str], body: bytes, *, required: str = "choices", attempts: int = 1
 ) -> Reply:
-    """Raises InvalidResponseError, or the error that the body carries.
+    """The Reply of a whole body. Raises InvalidResponseError, or the error that the body carries.
 
     `required` must hold a list, that of "choices" not an empty one; "": any object is an answer.
     """
@@ -110,20 +110,22 @@ class StreamReader:
 
     @property
     def finished(self) -> bool:
-        """As many choices as were asked for."""
+        """Whether as many choices as were asked for have a finish_reason."""
         return self.assembler.finished_count >= self.choices
 
     @property
     def complete(self) -> bool:
+        """Whether the answer is whole: `[DONE]`, or a finish_reason in each choice, and no error."""
         return self.error is None and self._choice_seen and (self.done or self.assembler.finished)
 
     def reply(self) -> Reply:
+        """What has arrived so far."""
         reply = self.assembler.reply()
         reply.complete = self.complete
         return _with_facts(reply, self.headers, self.attempts)
 
     def feed(self, data: bytes) -> List[Piece]:
-        """After `[DONE]` or an error, none."""
+        """The pieces that `data` completes; after `[DONE]` or an error, none."""
         if self.done or self.error is not None:
             return []
         if not self.chunk_seen:
@@ -140,6 +142,7 @@ class StreamReader:
             return []
 
     def close(self) -> List[Piece]:
+        """The pieces that the end of the body completes; if it came too early, `error` says so."""
         pieces: List[Piece] = []
         if not self.done and self.error is None:
             pieces = self._close_document() or self._pieces(self, self.decoder.close())

@@ -23,7 +23,7 @@ TIMER_SLACK_S = 0.001  # timers are a little early at times
 
 
 class Limits(NamedTuple):
-    """None means no limit. `deadline_s` bounds the call as a whole."""
+    """Of one call; None means no limit. `deadline_s`, from `started_s` on, bounds it as a whole."""
 
     connect_s: Optional[float]
     read_s: Optional[float]

@@ -31,7 +31,9 @@ _new_event: Callable[[Any, Any], Event] = tuple.__new__  # five times as quick a
 
 
 class SSEDecoder:
-    """In linear time. `max_event_bytes` bounds an event with its blank line."""
+    """Decodes one body after the other, in linear time. `max_event_bytes` bounds an event with its blank line; None: no
+    bound.
+    """
 
     def __init__(self, max_event_bytes: Optional[int] = MAX_EVENT_BYTES) -> None:
         self.max_event_bytes = max_event_bytes
@@ -47,7 +49,9 @@ class SSEDecoder:
         self._idle = False  # nothing is left of the last event
 
     def feed(self, data: bytes) -> List[Event]:
-        """Raises InvalidResponseError for an event that is too long, after those before it."""
+        """The events that `data` completes. Raises InvalidResponseError for one that is too long, once those before it
+        are out.
+        """
         if self._idle and data.endswith(b"\n\n") and b"\r" not in data and len(data) <= self._limit_bytes:
             # A live answer: a token, an event, a read.
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
@@ -69,7 +73,7 @@ class SSEDecoder:
         return events
 
     def close(self) -> List[Event]:
-        """The end of a body; what it cut off is `unfinished`. For the next one, the last id stays."""
+        """The events that the end of a body completes; what it cut off is `unfinished`. The last id stays."""
         if len(self.held) > self._limit_bytes:
             raise self._too_long()
         last_id, rest = self.last_event_id, self.held.decode(self._encoding, "replace")
@@ -86,6 +90,7 @@ class SSEDecoder:
 
     @property
     def retry_ms(self) -> Optional[int]:
+        """The reconnection time that was asked for last."""
         with suppress(ImportError):
             from .event_dialects import retry_in
 

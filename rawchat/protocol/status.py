@@ -19,6 +19,8 @@ from .wire import Headers
 
 
 class Verdict(NamedTuple):
+    """What an answer means."""
+
     status: int
     kind: str  # as in STATUSES; or "stream_error", of an error inside a 200
     retry: bool  # whether the same request may well succeed
@@ -76,6 +78,7 @@ _WORTH_A_RETRY = ("conflict", "rate_limit", "server", "overloaded", "timeout", "
 
 
 def row_of(status: int) -> Status:
+    """Of any number; what has no row of its own goes by its hundred."""
     hundred = max(1, min((status or 300) // 100, 5))  # 0: a redirect, as a page's `fetch` sees any
     row = STATUSES.get(status) or _HUNDREDS[hundred - 1]
     try:
@@ -88,7 +91,10 @@ def row_of(status: int) -> Status:
 def classify(
     status: int, headers: Mapping[str, str], body: Union[bytes, str], *, url: str = "", secrets: Iterable[str] = ()
 ) -> Verdict:
-    """A 2xx is not read. `url` makes hints sharper; `secrets` are kept out of the message."""
+    """The verdict on an answer, of which only a failure's body is read, as the API reference ("Error codes") has it.
+
+    `url` makes hints sharper; `secrets` are kept out of the message. Raises nothing.
+    """
     phrase, kind, _ = row_of(status)
     message = f"{status} {phrase}"
     if kind == "ok":

@@ -32,6 +32,7 @@ class Response:
         return b"".join(iter(self.read_some, b""))
 
     def set_read_timeout(self, seconds: Optional[float]) -> None:
+        """From the next read on, which raises APITimeoutError after this silence. None: never."""
         raise NotImplementedError
 
     def drain(self, limit_s: float) -> bool:

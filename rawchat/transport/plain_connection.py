@@ -19,6 +19,8 @@ from .route import Route, target_of
 
 
 class PlainConnection(Connection):
+    """Its methods raise what http.client and sockets raise."""
+
     failures = (OSError, ValueError, HTTPException, DecodeError)
 
     def __init__(self, route: Route) -> None:
