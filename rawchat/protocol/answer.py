@@ -102,6 +102,11 @@ class StreamReader:
         self.decoder = SSEDecoder()
         self.begin = bytearray()  # the body up to its first chunk: it may be no stream at all
         self._choice_seen = False  # Azure's first chunk is one without a choice
+        self._begun: Callable[..., bytes] = StreamReader.note_begin
+        with suppress(ImportError):
+            from .answer_dialects import begun
+
+            self._begun = begun
         self._pieces: Callable[..., List[Piece]] = StreamReader.look_through
         with suppress(ImportError):
             from .frame import Frame
@@ -129,12 +134,7 @@ class StreamReader:
         if self.done or self.error is not None:
             return []
         if not self.chunk_seen:
-            try:
-                from .answer_dialects import begun
-
-                data = begun(self, data)
-            except ImportError:
-                self.begin += data
+            data = self._begun(self, data)
         try:
             return self._pieces(self, self.decoder.feed(data))
         except InvalidResponseError as error:  # one event above the size limit
@@ -159,7 +159,8 @@ class StreamReader:
             from .answer_dialects import WholeReply, chunk_from, is_document
         except ImportError:
             text = self.begin.decode("utf-8-sig", "replace").lstrip()
-            return self._pieces(self, [Event(text)]) if text.startswith("{") and not self.chunk_seen else []
+            events = [Event(text)] if text.startswith("{") and not self.chunk_seen else []
+            return [piece._replace(text=self.assembler.text) for piece in self._pieces(self, events)]
         if not is_document(self):
             return []
         try:
@@ -170,6 +171,11 @@ class StreamReader:
         assembler: Any = WholeReply(reply)
         self.assembler, self._choice_seen = assembler, True
         return [Piece(None, chunk_from(reply), reply.text)]
+
+    def note_begin(self, data: bytes) -> bytes:
+        """Before the first chunk. What is to be decoded of it."""
+        self.begin += data
+        return data
 
     def look_through(self, events: List[Event]) -> List[Piece]:
         pieces = []

@@ -14,10 +14,7 @@ Which of them is needed was found out by `answer`. Pure.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping, Tuple
-
-from .errors import InvalidResponseError
+from typing import Any, Dict, Mapping, Tuple
 
 _MARGIN = b" \t\r\n\xef\xbb\xbf"
 _EVENT_STARTS = ("data:", "event:", "id:", "retry:", ":", "error:")
@@ -83,21 +80,6 @@ def document_in(body: bytes, reader: Any) -> Any:
     if reader.error is not None:
         raise reader.error
     return reader.reply()
-
-
-@contextmanager
-def perhaps_cut(headers: Mapping[str, str], body: bytes) -> Iterator[None]:
-    """Around the reading of a whole body: what a break may have made no answer is worth another attempt.
-
-    Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end.
-    """
-    try:
-        yield
-    except InvalidResponseError as error:
-        if "content-length" not in headers and "transfer-encoding" not in headers:
-            text = body.strip()
-            error.retryable = not body or (text.startswith(b"{") and not text.endswith(b"}"))
-        raise
 
 
 def how_it_ended(characters: int, chunk_seen: bool, choice_seen: bool, done: bool) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .answer import read_answer
-from .errors import APIError, APITimeoutError, DeadlineExceeded
+from .errors import APIError, APITimeoutError, DeadlineExceeded, InvalidResponseError
 from .payload import encode_payload
 from .redact import redact_causes, redact_text, redact_value, secrets_of
 from .reply import Reply
@@ -107,11 +107,13 @@ class Call:
 
     def read_whole(self, head: ResponseHead, body: bytes, required: str) -> Reply:
         try:
-            from .answer_dialects import perhaps_cut
-        except ImportError:
             return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
-        with perhaps_cut(head.headers, body):
-            return read_answer(head.status, head.headers, body, required=required, attempts=self.attempt)
+        except InvalidResponseError as error:
+            # Where only the close of the connection ends a body (RFC 9112 section 6.3), a break looks like the end.
+            if "content-length" not in head.headers and "transfer-encoding" not in head.headers:
+                text = body.strip()
+                error.retryable = not body or (text.startswith(b"{") and not text.endswith(b"}"))
+            raise
 
     def after(self, error: APIError, *, now_s: float, dice: float) -> Optional[Wait]:
         """The wait before another attempt; None: `error` is the caller's. `dice` is in [0, 1)."""

@@ -52,7 +52,6 @@ class Frame:
         """
         pieces: List[Any] = []
         piece, text_only, text_in, add_text = self._piece, reader.text_only, self.text_in, reader.assembler.add_text
-        look_at, learn = reader.look_at, self.learn
         for event in events:
             data = event[0]
             text = text_in(data) if self._before and not event[1] else None
@@ -61,12 +60,12 @@ class Frame:
                 pieces.append(_new(piece, (event, chunk, add_text(self.name, text))))
                 continue
             chunk = json_in(data)
-            text = look_at(event, chunk)
+            text = reader.look_at(event, chunk)
             if text is None:
                 pieces.append(_new(piece, (event, None, "")))
             else:
                 if self._before or self._useless < _MOST_USELESS_FRAMES:
-                    learn(data, chunk)
+                    self.learn(data, chunk)
                 # Kept, the hundreds of chunks of one read would double what JSON costs.
                 pieces.append(_new(piece, (event, _LEFT_OUT if text_only else chunk, text)))
             if reader.done or reader.error is not None:

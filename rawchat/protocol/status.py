@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from . import errors
@@ -189,9 +190,19 @@ def tell_head(error: errors.APIError, status: int, headers: Mapping[str, str]) -
 
 
 def request_id_from(headers: Mapping[str, str]) -> Optional[str]:
+    """The name under which the server's support desk finds the request."""
     head = headers if isinstance(headers, Headers) else Headers(headers)
+    for name in _id_headers():
+        value = head.get(name, "").strip()
+        if value:
+            return value
+    return None
+
+
+@cache  # an import costs as much as reading an answer
+def _id_headers() -> Tuple[str, ...]:
     try:
-        from .status_dialects import id_in
+        from .status_dialects import REQUEST_ID_HEADERS
     except ImportError:
-        return head.get("x-request-id", "").strip() or None
-    return id_in(head)
+        return ("x-request-id",)
+    return REQUEST_ID_HEADERS

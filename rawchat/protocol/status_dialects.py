@@ -12,11 +12,10 @@ such a status, and reads `x-request-id` alone. Pure.
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, NamedTuple, Tuple
 
 from .inside import BROKE
 from .problem import Said
-from .wire import Headers
 
 # Where servers put the name under which their support desk finds a request; the first that is there counts.
 REQUEST_ID_HEADERS = (
@@ -105,11 +104,3 @@ def why_final(status: int, words: str) -> str:
     MiniMax reports an empty account as a 500. It stays a server error, as the status has it, but is not tried again.
     """
     return "the account is empty" if status >= 500 and re.search(BROKE, words) else ""
-
-
-def id_in(head: Headers) -> Optional[str]:
-    for name in REQUEST_ID_HEADERS:
-        value = head.get(name, "").strip()
-        if value:
-            return value
-    return None
