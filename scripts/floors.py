@@ -397,7 +397,14 @@ OPTIONAL = (
     Feature(
         "sdk",
         "the openai package's shape",
-        (*_all_of("sdk"), "protocol/query.py", "transport/hand_made.py", "telling.py"),
+        # Its events tell choices apart as the dialects do.
+        (
+            *_all_of("sdk"),
+            "protocol/chunk_dialects.py",
+            "protocol/query.py",
+            "transport/hand_made.py",
+            "telling.py",
+        ),
     ),
     Feature(
         "lab",

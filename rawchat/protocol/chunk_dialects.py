@@ -275,9 +275,6 @@ def _joined_thinking(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]
 
 def _deep(known: Any, value: Any, name: str = "", depth: int = 0) -> Any:
     """As `merged`; but an entry of a list that has an index continues that of the same index and, if stated, type."""
-    if value.__class__ is str and known.__class__ is Text:
-        known.put(value)
-        return known
     if value is None or value == "":
         return value if known is None else known
     if known is None or known == "" or depth > DEEPEST:
@@ -289,7 +286,11 @@ def _deep(known: Any, value: Any, name: str = "", depth: int = 0) -> Any:
     if isinstance(value, dict) and isinstance(known, dict):
         target = known if isinstance(known, Merged) else Merged(known)
         for key, item in value.items():
-            target[key] = _deep(target.get(key), item, key, depth + 1)
+            old = target.get(key)
+            if old.__class__ is Text and item.__class__ is str:
+                old.put(item)
+            else:
+                target[key] = _deep(old, item, key, depth + 1)
         return target
     if isinstance(value, list) and isinstance(known, list) and not isinstance(known, Text):
         return _with_entries(known, value, depth)
@@ -297,6 +298,9 @@ def _deep(known: Any, value: Any, name: str = "", depth: int = 0) -> Any:
 
 
 def _longer(known: Any, text: str, name: str) -> Any:
+    if isinstance(known, Text):
+        known.put(text)
+        return known
     if not isinstance(known, str) or name in _REPLACED:
         return text
     if name == "name":  # comes whole; in every fragment (MiniMax on NIM), growing, or split (reported of Gemini)
