@@ -78,6 +78,20 @@ def test_a_head_that_is_too_long(door):
     assert error.phase == "head" and "65536" in str(error)
 
 
+BREAKS = [
+    ("a length not kept", [head("Content-Length: 20"), b"hello", CLOSE], "broke off (5 bytes had come): Content-Length promised 15 more"),
+    ("no end of the chunks", [head("Transfer-Encoding: chunked"), b"5\r\nhello\r\n", CLOSE], "(5 bytes had come): a chunk is cut off, or has no size"),
+    ("a size that is none", [head("Transfer-Encoding: chunked"), b"zz\r\n", HOLD], "(0 bytes had come): a chunk is cut off, or has no size"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("play, words", [each[1:] for each in BREAKS], ids=[each[0] for each in BREAKS])
+def test_a_body_that_breaks_off(door, play, words):
+    """http.client would say "IncompleteRead(0 bytes read)", after however many."""
+    with RawServer(play) as server:
+        assert words in str(fails(errors.APIConnectionError, read_all, post(door, server.url)))
+
+
 def test_what_it_loads():
     """Nothing but http.client, and what that needs."""
     found = loaded_by(f"{module('transport.plain_connection').__name__}") - FIRST_CALL

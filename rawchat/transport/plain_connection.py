@@ -66,9 +66,12 @@ class PlainConnection(Connection):
         return ResponseHead(answer.status, answer.reason, Headers(pairs), version, reused)
 
     def read_piece(self) -> bytes:
-        data: bytes = self._answer.read1(READ_BYTES)
+        try:
+            data: bytes = self._answer.read1(READ_BYTES)
+        except IncompleteRead:  # its own words are "0 bytes read"
+            raise HTTPException("a chunk is cut off, or has no size") from None
         if not data and self._answer.length:
-            raise IncompleteRead(b"", self._answer.length)
+            raise HTTPException(f"Content-Length promised {self._answer.length} more")
         return data
 
     def is_stale(self, error: BaseException) -> bool:
