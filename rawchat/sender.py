@@ -20,6 +20,7 @@ from .protocol.redact import redact_text
 from .protocol.reply import Reply
 from .protocol.retry import Wait
 from .protocol.status import tell_head
+from .protocol.wire import Request
 from .transport.base import Response, Transport
 
 if TYPE_CHECKING:
@@ -67,17 +68,22 @@ class Sender:
     def attempt(self, call: Call) -> Response:
         """One attempt, up to the head of its answer."""
         connect_s, read_s = call.timeouts(time.monotonic())
-        return self.transport.send(call.next_request(), connect_timeout_s=connect_s, read_timeout_s=read_s)
+        request = self.next_request(call, self.transport.name)
+        return self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
+
+    def next_request(self, call: Call, transport: str) -> Request:
+        return call.next_request()
 
     def read(self, call: Call, response: Response) -> bytes:
         pieces: List[bytes] = []
         limits, head = call.limits, response.head
-        read_some = self.reading(call, response)
+        hear = self.hearer(call)
         try:
             while not pieces or pieces[-1]:
                 if limits.deadline_s is not None:
                     response.set_read_timeout(limits.bounded(limits.read_s, time.monotonic()))
-                pieces.append(read_some())
+                pieces.append(response.read_some())
+                hear(pieces[-1])
         except APIConnectionError as error:
             # A break in an error's body must hide neither its status nor what had been said by then.
             if 200 <= head.status < 300:
@@ -85,9 +91,9 @@ class Sender:
                 raise
         return b"".join(pieces)
 
-    def reading(self, call: Call, response: Response) -> Callable[[], bytes]:
-        """What gives the next bytes of a body."""
-        return response.read_some
+    def hearer(self, call: Call) -> Callable[[bytes], object]:
+        """What is to be called with each read of a body."""
+        return lambda data: None
 
     def again_or_raise(
         self, call: Call, error: APIError, wake: Optional[threading.Event] = None, *, last: bool = False

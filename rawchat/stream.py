@@ -42,7 +42,7 @@ class Stream:
         self._started_s = time.monotonic()
         self._first_text_s: Optional[float] = None
         self._final_reply: Optional[Reply] = None  # once it is over
-        self._tell_end = sender.begin(call)
+        self._tell_end, self._hear = sender.begin(call), sender.hearer(call)
         try:
             self._begin(sender.open(call))
         except BaseException:
@@ -51,7 +51,6 @@ class Stream:
 
     def _begin(self, response: Response) -> None:
         self._response = response
-        self._read_more = self._sender.reading(self._call, response)
         self._progress = StreamProgress(self._call, response.head)
         self._reader = self._progress.reader
         self._reader.text_only = self._text_only
@@ -169,9 +168,11 @@ class Stream:
         try:
             if progress.is_limited():
                 self._response.set_read_timeout(progress.limit_s(time.monotonic()))
-            return self._read_more()
+            data = self._response.read_some()
         except APIConnectionError as error:
             progress.broken(error, time.monotonic(), self._current_reply())
             if self.cancelled:
                 raise
             return b""
+        self._hear(data)  # what a listener raises is no break of the stream
+        return data

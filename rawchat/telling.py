@@ -137,9 +137,7 @@ class TellingSender(Teller, Sender):
         return end
 
     def attempt(self, call: Call) -> Response:
-        connect_s, read_s = call.timeouts(time.monotonic())
-        request = self.next_request(call, self.transport.name)
-        response = self.transport.send(request, connect_timeout_s=connect_s, read_timeout_s=read_s)
+        response = Sender.attempt(self, call)
         try:
             self.tell(Received, call, response.head)
         except BaseException:  # a listener's: whatever happens, no connection stays open
@@ -147,13 +145,11 @@ class TellingSender(Teller, Sender):
             raise
         return response
 
-    def reading(self, call: Call, response: Response) -> Callable[[], bytes]:
-        read_some, listeners = response.read_some, self.listeners
+    def hearer(self, call: Call) -> Callable[[bytes], object]:
+        listeners = self.listeners
 
-        def read_and_tell() -> bytes:
-            data = read_some()
+        def hear(data: bytes) -> None:
             if data and listeners:
                 self.tell(Chunked, call, data)
-            return data
 
-        return read_and_tell
+        return hear

@@ -1,23 +1,16 @@
 """TellingSender: what listeners hear, what is closed when one raises, and what is paid."""
 
+import asyncio
+
 import pytest
 
 from . import module, rawchat
-from .scripts import completion
+from .scripts import GOOD, completion
+from .test_sender import CHAT, KEY, URL, make_call
 
 memory = module("transport.memory")
 settings_module = module("settings")
 telling = module("telling")
-
-KEY = "sk-test-0123456789abcdef"
-URL = "http://127.0.0.1:1/v1"
-CHAT = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
-
-
-def make_call(payload=CHAT, **settings):
-    settings = {"model": "m", "retry": rawchat.RetryPolicy(jitter=0.0), **settings}
-    read = settings_module.Settings(api_key=KEY, base_url=URL, **settings)
-    return read.call("POST", "chat/completions", dict(payload), settings_module.Options())
 
 
 def make_sender(*replies, listeners=(), tracker=None):
@@ -118,6 +111,32 @@ def test_a_listener_that_raises_is_heard_and_leaves_nothing_open(kind):
         sender.whole(make_call())
 
     assert transport.closes == len(transport.responses) == (0 if kind == "Sending" else 1)
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_what_a_listener_raises_is_no_break_of_the_stream(way):
+    """Be it an error of the connection, of another call say: it is raised as it is."""
+    ours = rawchat.APIConnectionError("another call's")
+
+    def listener(event):
+        if isinstance(event, rawchat.Chunked):
+            raise ours
+
+    transport = memory.MemoryTransport([memory.reply(pieces=GOOD.pieces)])
+    options = {"transport": transport, "listeners": [listener], "max_retries": 0}
+    with pytest.raises(rawchat.APIConnectionError) as caught:
+        if way == "sync":
+            rawchat.Client(KEY, URL, **options).stream("Hi").read()
+        else:
+            asyncio.run(_read_async(options))
+
+    assert caught.value is ours and ours.__cause__ is None
+    assert transport.closes == 1
+
+
+async def _read_async(options):
+    async with rawchat.AsyncClient(KEY, URL, **options) as client, client.stream("Hi") as answer:
+        await answer.read()
 
 
 def test_an_interrupt_while_reading_closes_the_connection():
