@@ -1,7 +1,5 @@
 """When the dialects are asked, and the corners of theirs that no server was seen in; what servers send is in test_chunks."""
 
-import copy
-
 import pytest
 
 from . import forms, module, test_merging
@@ -52,13 +50,7 @@ PIECES = {
 @pytest.mark.parametrize("name", PIECES)
 def test_pieces_add_up(name):
     """As in `merging`, and in what other servers do; what came is as it was."""
-    pieces, expected = PIECES[name]
-    before = copy.deepcopy(pieces)
-    value = None
-    for piece in pieces:
-        value = chunk_dialects._deep(value, piece)
-    assert chunk_dialects._plain(value) == expected
-    assert pieces == before
+    test_merging.add_up(*PIECES[name], chunk_dialects._deep, chunk_dialects._plain)
 
 
 CALLS = {

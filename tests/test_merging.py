@@ -26,10 +26,13 @@ PIECES = {
 @pytest.mark.parametrize("name", PIECES)
 def test_pieces_add_up(name):
     """And what came is as it was."""
-    pieces, expected = PIECES[name]
+    add_up(*PIECES[name], merging.merged, merging.settled)
+
+
+def add_up(pieces, expected, merged, settled):
     before = copy.deepcopy(pieces)
     value = None
     for piece in pieces:
-        value = merging.merged(value, piece)
-    assert merging.settled(value) == expected
+        value = merged(value, piece)
+    assert settled(value) == expected
     assert pieces == before

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping, Optional
 
-from .merging import DEEPEST, MOST_PIECES, Choice, Merged, MergedList, Text, merged
+from .merging import DEEPEST, MOST_PIECES, Choice, Merged, MergedList, Text, merged, settled
 from .reply_dialects import index_of, json_text, plain_tool_call, text_of, well_formed
 from .reply_words import inner_of
 
@@ -333,10 +333,4 @@ def _place_of(entry: Any, items: List[Any]) -> int:
 
 def _plain(value: Any) -> Any:
     """As plain JSON again, with whole characters."""
-    if isinstance(value, str):
-        return well_formed(value)
-    if isinstance(value, Text):
-        return well_formed("".join(value))
-    if isinstance(value, Merged):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, MergedList) else value
+    return settled(value, well_formed)

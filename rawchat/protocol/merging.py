@@ -8,7 +8,7 @@ Strings are appended, lists extended, objects merged, all else replaced; null an
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 
 DEEPEST = 50  # an object nested deeper is replaced: no server means it, and Python's stack is finite
 MOST_PIECES = 512  # of a string that are kept apart
@@ -54,13 +54,15 @@ def merged(old: Any, new: Any, name: str = "", depth: int = 0) -> Any:
     return new
 
 
-def settled(value: Any) -> Any:
-    """As plain JSON again."""
+def settled(value: Any, spelled: Callable[[str], str] = str) -> Any:
+    """As plain JSON again, its strings as `spelled` has them."""
     if isinstance(value, Text):
-        return "".join(value)
+        return spelled("".join(value))
+    if isinstance(value, str):
+        return spelled(value)
     if isinstance(value, Merged):
-        return {name: settled(item) for name, item in value.items()}
-    return [settled(item) for item in value] if isinstance(value, MergedList) else value
+        return {name: settled(item, spelled) for name, item in value.items()}
+    return [settled(item, spelled) for item in value] if isinstance(value, MergedList) else value
 
 
 class Choice:
