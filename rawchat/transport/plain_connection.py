@@ -78,8 +78,8 @@ class PlainConnection(Connection):
         """Whether a used connection had ended before it was used again."""
         return self._answer is not None and isinstance(error, ConnectionError)
 
-    def may_be_kept(self) -> bool:
-        """Whether another request may follow the answer that has ended."""
+    def end_answer(self) -> bool:
+        """Be done with an answer that was read to its end; whether another request may follow."""
         self._answer.close()  # which http.client waits for
         return not self._answer.will_close
 

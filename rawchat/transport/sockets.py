@@ -77,8 +77,8 @@ class SocketConnection(SpokenConnection):
         """Whether it is the end of a used connection that gave no byte of this answer."""
         return self.reader.is_stale(error)
 
-    def may_be_kept(self) -> bool:
-        """Whether another request may follow the answer that has ended."""
+    def end_answer(self) -> bool:
+        """Be done with an answer that was read to its end; whether another request may follow."""
         return self.reader.reusable
 
     def close(self) -> None:

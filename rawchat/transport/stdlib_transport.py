@@ -104,7 +104,7 @@ class StdlibTransport(Transport):
     def _keep(self, connection: Any) -> None:
         """Take back a connection whose answer has ended."""
         idle = self._idle.setdefault(connection.route, [])
-        if connection.may_be_kept() and len(idle) < self._pool_size:
+        if connection.end_answer() and len(idle) < self._pool_size:
             idle.append(connection)
         else:
             connection.close()
